@@ -1,0 +1,61 @@
+# `make run` and `make test` are all that a fresh clone needs: Rust, Python 3.11 and pip.
+
+PYTHON ?= python3
+VENV := .venv
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test fmt clippy rust docs golden outside clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## build, and make tiers of the real orders in data/
+	@cargo build --release --locked
+	@target/release/tiermill run --config data/tiermill.toml
+
+test: fmt clippy rust docs golden outside ## every check below
+
+fmt: ## the code is formatted
+	@echo "== fmt"
+	@cargo fmt --check
+
+clippy: ## no lint warns
+	@echo "== clippy"
+	@cargo clippy --all-targets --locked -- -D warnings
+
+# Doctests are not known to nextest.
+rust: ## the Rust tests
+	@echo "== rust"
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --locked --status-level slow; \
+	else \
+		cargo test --locked --all-targets; \
+	fi
+	@cargo test --locked --doc
+
+docs: ## the documentation builds without warnings
+	@echo "== docs"
+	@RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+golden: $(VENV)/installed ## scikit-learn still says what tests/data holds
+	@echo "== golden"
+	@$(VENV)/bin/python tests/golden/make_golden.py --check
+
+outside: $(VENV)/installed ## published runs, recomputed from the Parquet in Python
+	@echo "== outside"
+	@cargo build --locked
+	@$(VENV)/bin/python tests/outside/check_run.py
+
+$(VENV)/installed: tests/requirements.txt
+	@echo "== $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11 or later; set PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+		{ echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r tests/requirements.txt
+	@touch $@
+
+clean: ## remove target/, .venv/ and the runs of `make run` in out/
+	@cargo clean
+	@rm -rf $(VENV) out

@@ -1,0 +1,189 @@
+//! The command line: one file per subcommand.
+//!
+//! In: arguments. Out: results on stdout, everything else on stderr, an exit code.
+//! Invariant: it is the only code that prints, and it computes nothing.
+
+mod assign;
+mod check;
+mod config;
+mod generate;
+mod init;
+mod problem;
+mod progress;
+mod render;
+mod run;
+mod shell;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Options, parse};
+use crate::error::{Error, Result};
+
+/// The file that is read where `--config` is not given.
+const CONFIG_FILE: &str = "tiermill.toml";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "tiermill",
+    version,
+    about = "Turns a table of orders into customer tiers, every night, unattended",
+    long_about = None,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    after_help = "\
+First time:
+  tiermill init orders.parquet        guesses the columns, writes tiermill.toml
+  tiermill check                      what would be rejected, and why
+  tiermill run                        the nightly job
+
+Every night:
+  tiermill run --quiet --config /etc/tiermill.toml || alert \"tiermill: exit $?\"
+
+Fit once, assign often:
+  tiermill fit --k 5 --out models
+  tiermill assign --model models/runs/<run>/model.json
+
+Exit codes: 0 done, 1 the data or the run failed, 2 command line or config, 3 a data-quality limit was broken and nothing
+was published."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at a Parquet input, guess the columns, write a commented config
+    Init(init::InitArgs),
+    /// Check config and data without modelling: what would be rejected, and why
+    Check(JobArgs),
+    /// The nightly job: load, find tiers, assign, publish
+    Run(JobArgs),
+    /// Fit a model and publish it without assignments
+    Fit(JobArgs),
+    /// Give every customer a tier of a saved model
+    Assign(assign::AssignArgs),
+    /// Print the effective config as TOML that can be fed back
+    Config(JobArgs),
+    /// Make orders with a known truth, any size
+    Generate(generate::GenerateArgs),
+    /// Print completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Print the man page, or write one per command into a folder
+    Man(shell::ManArgs),
+}
+
+/// What every job takes: a config file, and flags that win over it.
+#[derive(Debug, Args)]
+struct JobArgs {
+    /// Config file [default: tiermill.toml in this folder, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl JobArgs {
+    /// The options of the file; none where there is no file.
+    fn file(&self) -> Result<Options> {
+        let path = match &self.config {
+            Some(path) => path.clone(),
+            None if Path::new(CONFIG_FILE).exists() => PathBuf::from(CONFIG_FILE),
+            None => return Ok(Options::default()),
+        };
+        parse(&read_config(&path)?, &path)
+    }
+
+    /// Flags over file over defaults; then the threads, which have to be known before polars starts.
+    fn config(&self) -> Result<Config> {
+        let config = Config::new(&self.options, &self.file()?)?;
+        with_threads(config.output.threads)?;
+        Ok(config)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "cli reads the config file")]
+fn read_config(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|source| Error::ConfigRead {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Parses, works, prints; the exit code is the one of DESIGN §4.
+pub fn main() -> ExitCode {
+    problem::own_panics();
+    let cli = Cli::parse();
+    match std::panic::catch_unwind(|| dispatch(cli.command)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            problem::print_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+        // The hook has said what happened.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Init(args) => init::init(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Fit(args) => run::fit(&args),
+        Command::Assign(args) => assign::assign(&args),
+        Command::Config(args) => config::config(&args),
+        Command::Generate(args) => generate::generate(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+    }
+}
+
+/// Writes a result to stdout. A reader that has gone away (`| head`) is no fault of the run.
+fn print(text: &str) -> Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", "stdout")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The same for a document.
+fn print_json(document: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| Error::io("write to", "stdout")(error.into()))?;
+    print(&(text + "\n"))
+}
+
+/// Begins anew with the number of threads in the environment, where polars looks for it before its first query.
+///
+/// Setting it from inside the process would be unsafe, and too late for its pools.
+fn with_threads(threads: Option<usize>) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    const VARIABLES: [&str; 2] = ["POLARS_MAX_THREADS", "RAYON_NUM_THREADS"];
+    let Some(threads) = threads.map(|threads| threads.to_string()) else {
+        return Ok(());
+    };
+    if VARIABLES
+        .iter()
+        .all(|name| std::env::var(name).is_ok_and(|value| value == threads))
+    {
+        return Ok(());
+    }
+    let program = std::env::current_exe().map_err(Error::io("find", "tiermill"))?;
+    let mut again = std::process::Command::new(&program);
+    again.args(std::env::args_os().skip(1));
+    for name in VARIABLES {
+        again.env(name, &threads);
+    }
+    Err(Error::io("start", program)(again.exec()))
+}

@@ -1,0 +1,57 @@
+//! Errors and warnings as people read them.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::error::{Error, Warning};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// `error: what`, the causes, and after a blank line `hint: what to do`.
+pub(super) fn print_error(error: &Error) {
+    let mut text = format!("{ERROR}error{ERROR:#}: {error}\n");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let _ = writeln!(text, "  Caused by: {}", cause.to_string().trim_end());
+        source = cause.source();
+    }
+    if let Some(hint) = error.hint() {
+        let _ = write!(text, "\n{HINT}hint{HINT:#}: {hint}\n");
+    }
+    print(&text);
+}
+
+/// One line per warning.
+pub(super) fn print_warnings(warnings: &[Warning]) {
+    for warning in warnings {
+        print(&format!(
+            "{WARNING}warning{WARNING:#}: {} [{}]\n",
+            warning.message, warning.code
+        ));
+    }
+}
+
+fn print(text: &str) {
+    // Nobody is left to tell where stderr is closed.
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// A panic is a fault of ours: say so in one sentence instead of a stack trace, wherever it happens.
+pub(super) fn own_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let message = info
+            .payload()
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| info.payload().downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        print(&format!(
+            "{ERROR}error{ERROR:#}: a fault in tiermill itself: {message} ({place})\n\n{HINT}hint{HINT:#}: nothing was published; please report this with the command and the config\n"
+        ));
+    }));
+}

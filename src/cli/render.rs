@@ -1,0 +1,206 @@
+//! Results as text: pure functions that return what is printed.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+
+use crate::load::Reconciliation;
+use crate::pipeline::{Checked, Report};
+use crate::tiers::{Spread, TierProfile};
+
+const TITLE: Style = Style::new().bold();
+
+/// The report of `run`, `fit` and `assign`.
+pub(super) fn report(report: &Report) -> String {
+    let tiers = &report.tiers;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{TITLE}{} tiers of {} customers, as of {}{TITLE:#}",
+        tiers.tiers.len(),
+        count(tiers.customers),
+        tiers.as_of
+    );
+    let _ = writeln!(text, "{}.\n", tiers.k_reason);
+    let _ = writeln!(text, "{}", tier_table(&tiers.tiers));
+    let _ = writeln!(
+        text,
+        "Code: recency, frequency, monetary; 1 is better than the mean of all customers. Recency (days), orders and monetary are medians.\n"
+    );
+    let _ = writeln!(text, "{}", reconciliation(&report.rows));
+    let _ = writeln!(
+        text,
+        "{TITLE}Published{TITLE:#} {}",
+        report.directory.display()
+    );
+    for file in &report.files {
+        let _ = writeln!(text, "  {:<20} {}", file, purpose(file));
+    }
+    text
+}
+
+/// The result of `check`.
+pub(super) fn checked(checked: &Checked) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{TITLE}{} customers in {} file{}, as of {}{TITLE:#}\n",
+        count(checked.customers),
+        checked.files,
+        if checked.files == 1 { "" } else { "s" },
+        checked.as_of
+    );
+    let _ = writeln!(text, "{}", reconciliation(&checked.rows));
+    let _ = writeln!(
+        text,
+        "Faulty rows: {} ({}); `max-rejected` allows {}.",
+        count(checked.faults),
+        percent(checked.faults as f64 / checked.rows.read.max(1) as f64),
+        percent(checked.max_rejected)
+    );
+    text
+}
+
+fn purpose(file: &str) -> &'static str {
+    match file {
+        "assignments.parquet" => "a tier for every customer",
+        "tiers.json" => "what the tiers are",
+        "model.json" => "what `tiermill assign` needs",
+        "manifest.json" => "inputs, rows, timings, hashes",
+        "rejected.parquet" => "rows that were not used, and why",
+        _ => "",
+    }
+}
+
+fn tier_table(tiers: &[TierProfile]) -> Table {
+    let mut table = table(&[
+        ("#", true),
+        ("Tier", false),
+        ("名称", false),
+        ("Code", false),
+        ("Customers", true),
+        ("Share", true),
+        ("Revenue", true),
+        ("Share", true),
+        ("Recency", true),
+        ("Orders", true),
+        ("Monetary", true),
+    ]);
+    let median = |spread: Option<Spread>, decimals| {
+        spread.map_or_else(|| "–".to_owned(), |spread| number(spread.median, decimals))
+    };
+    for tier in tiers {
+        table.add_row(vec![
+            tier.rank.to_string(),
+            tier.name.clone(),
+            tier.name_zh.clone(),
+            tier.code.clone(),
+            count(tier.customers),
+            percent(tier.customer_share),
+            number(tier.revenue, 2),
+            tier.revenue_share.map_or_else(|| "–".to_owned(), percent),
+            median(tier.recency_days, 0),
+            median(tier.frequency, 0),
+            median(tier.monetary, 2),
+        ]);
+    }
+    table
+}
+
+fn reconciliation(rows: &Reconciliation) -> String {
+    let mut text = format!(
+        "{TITLE}Rows{TITLE:#} {} read = {} used + {} rejected\n",
+        count(rows.read),
+        count(rows.used),
+        count(rows.all_rejected())
+    );
+    if !rows.rejected.is_empty() {
+        let mut table = table(&[
+            ("reason", false),
+            ("rows", true),
+            ("share", true),
+            ("", false),
+            ("", false),
+        ]);
+        for (reason, &n) in &rows.rejected {
+            table.add_row(vec![
+                reason.to_string(),
+                count(n),
+                percent(n as f64 / rows.read.max(1) as f64),
+                if reason.is_fault() {
+                    "fault"
+                } else {
+                    "asked for"
+                }
+                .to_owned(),
+                reason.meaning().to_owned(),
+            ]);
+        }
+        let _ = writeln!(text, "{table}");
+    }
+    text
+}
+
+/// A table without lines; `true` aligns a column to the right.
+fn table(columns: &[(&str, bool)]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(columns.iter().map(|(name, _)| *name));
+    for (index, (_, right)) in columns.iter().enumerate() {
+        if let (Some(column), true) = (table.column_mut(index), *right) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// 69,659.
+pub(super) fn count(n: u64) -> String {
+    grouped(&n.to_string())
+}
+
+/// 2,500,315.63: at most `decimals` decimals, none where they are all 0.
+fn number(value: f64, decimals: usize) -> String {
+    let text = format!("{:.decimals$}", value.abs());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+    let sign = if value < 0.0 && !zero { "-" } else { "" };
+    if fraction.bytes().all(|digit| digit == b'0') {
+        format!("{sign}{}", grouped(whole))
+    } else {
+        format!("{sign}{}.{fraction}", grouped(whole))
+    }
+}
+
+/// 12.3 %.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place != 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_keep_their_sign() {
+        assert_eq!(count(69_659), "69,659");
+        assert_eq!(count(100), "100");
+        assert_eq!(number(2_500_315.63, 2), "2,500,315.63");
+        assert_eq!(number(-1_234.0, 2), "-1,234");
+        assert_eq!(number(-0.001, 2), "0");
+        assert_eq!(number(34.0, 0), "34");
+    }
+}

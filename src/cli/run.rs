@@ -1,0 +1,35 @@
+//! `tiermill run` and `tiermill fit`.
+
+use std::process::ExitCode;
+
+use super::{JobArgs, print, print_json, problem, progress::Progress, render};
+use crate::config::{Config, Format};
+use crate::error::Result;
+use crate::pipeline::{self, Observer, Report};
+
+/// `tiermill run`.
+pub(super) fn run(args: &JobArgs) -> Result<ExitCode> {
+    job(&args.config()?, pipeline::run)
+}
+
+/// `tiermill fit`.
+pub(super) fn fit(args: &JobArgs) -> Result<ExitCode> {
+    job(&args.config()?, pipeline::fit)
+}
+
+/// Runs a job with progress, and prints its report.
+pub(super) fn job(
+    config: &Config,
+    work: impl FnOnce(&Config, Observer<'_>) -> Result<Report>,
+) -> Result<ExitCode> {
+    let report = {
+        let mut progress = Progress::new(config);
+        work(config, &mut |stage| progress.stage(stage))?
+    };
+    problem::print_warnings(&report.tiers.warnings);
+    match config.output.format {
+        Format::Json => print_json(&report)?,
+        Format::Human => print(&render::report(&report))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,178 @@
+//! The file and the flags become one `Options`.
+//!
+//! In: the text of `tiermill.toml`, its folder, and the flags. Out: [`Options`] with flags over file over defaults.
+//! Invariant: a key that nobody knows, or a value that cannot be, is an error that names the key. It opens no file.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::options::{Options, catalogue};
+use crate::error::{Error, Result, nearest};
+
+/// Reads the text of a config file. Relative paths in it are taken from `folder`, the folder that the file is in.
+pub fn parse(text: &str, path: &Path) -> Result<Options> {
+    let table: Table = text.parse().map_err(|source| Error::ConfigSyntax {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    let table = into_tables(table)?;
+    check_values(&table)?;
+    let mut options: Options = table.try_into().map_err(|source| Error::ConfigSyntax {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for input in options.input.input.iter_mut().flatten() {
+        *input = from_folder(folder, input);
+    }
+    if let Some(out) = &mut options.output.out {
+        *out = from_folder(folder, out);
+    }
+    Ok(options)
+}
+
+/// Flags over file over defaults, key by key.
+pub fn merge(layers: [&Options; 3]) -> Result<Options> {
+    let [flags, file, defaults] = layers;
+    let mut merged = Table::new();
+    for layer in [defaults, file, flags] {
+        let table = Table::try_from(layer).map_err(|source| Error::BadValue {
+            key: "config".to_owned(),
+            found: source.to_string(),
+            expected: "values that TOML can hold".to_owned(),
+        })?;
+        overlay(&mut merged, table);
+    }
+    merged.try_into().map_err(|source| Error::ConfigSyntax {
+        path: "the merged config".into(),
+        source: Box::new(source),
+    })
+}
+
+/// Puts each value of `over` in place of the one below it; tables are laid over each other.
+fn overlay(below: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (below.get_mut(&key), value) {
+            (Some(Value::Table(lower)), Value::Table(upper)) => overlay(lower, upper),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sorts keys that stand at the top level into their tables, and refuses keys that nobody knows.
+///
+/// Keys are unique over all tables, so a small config may leave the table headers out.
+fn into_tables(table: Table) -> Result<Table> {
+    let catalogue = catalogue();
+    let home = |key: &str| {
+        catalogue
+            .iter()
+            .find(|(_, keys)| keys.iter().any(|known| known == key))
+            .map(|&(table, _)| table)
+    };
+    let mut sorted = Table::new();
+    for (key, value) in table {
+        let value = dates_as_text(value);
+        let known_table = catalogue.iter().find(|&&(name, _)| name == key);
+        match (known_table, value) {
+            (Some((name, keys)), Value::Table(inner)) => {
+                for (inner_key, inner_value) in inner {
+                    if !keys.contains(&inner_key) {
+                        return Err(unknown(
+                            format!("[{name}]"),
+                            inner_key.clone(),
+                            home(&inner_key),
+                            keys.clone(),
+                        ));
+                    }
+                    put(&mut sorted, name, inner_key, inner_value);
+                }
+            }
+            (_, value) => match home(&key) {
+                Some(name) => put(&mut sorted, name, key, value),
+                None => {
+                    let mut known: Vec<String> = catalogue
+                        .iter()
+                        .map(|(name, _)| format!("[{name}]"))
+                        .collect();
+                    known.extend(catalogue.iter().flat_map(|(_, keys)| keys.clone()));
+                    return Err(unknown("the top level".to_owned(), key, None, known));
+                }
+            },
+        }
+    }
+    Ok(sorted)
+}
+
+fn put(sorted: &mut Table, table: &str, key: String, value: Value) {
+    if let Value::Table(inner) = sorted
+        .entry(table)
+        .or_insert_with(|| Value::Table(Table::new()))
+    {
+        inner.insert(key, value);
+    }
+}
+
+fn unknown(place: String, key: String, home: Option<&str>, known: Vec<String>) -> Error {
+    let suggestion = match home {
+        Some(table) => Some(format!("`{key}` belongs in [{table}]")),
+        None => nearest(&key, known.iter().map(String::as_str))
+            .map(|near| format!("did you mean `{near}`?")),
+    };
+    Error::UnknownKey {
+        place,
+        key,
+        suggestion,
+        known,
+    }
+}
+
+/// `as-of = 2024-01-31` is a date to TOML and a text to us.
+fn dates_as_text(value: Value) -> Value {
+    match value {
+        Value::Datetime(date) => Value::String(date.to_string()),
+        Value::Table(table) => Value::Table(
+            table
+                .into_iter()
+                .map(|(k, v)| (k, dates_as_text(v)))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+/// Tries each value on its own, since serde does not say which key it stumbled over.
+fn check_values(sorted: &Table) -> Result<()> {
+    for (table, inner) in sorted {
+        let Value::Table(inner) = inner else { continue };
+        for (key, value) in inner {
+            let one = Table::from_iter([(
+                table.clone(),
+                Value::Table(Table::from_iter([(key.clone(), value.clone())])),
+            )]);
+            if let Err(error) = one.try_into::<Options>() {
+                let message = error.message();
+                let expected = message
+                    .rsplit_once("expected ")
+                    .map_or(message, |(_, expected)| expected);
+                return Err(Error::BadValue {
+                    key: key.clone(),
+                    found: value.to_string(),
+                    expected: expected.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn from_folder(folder: &Path, path: &str) -> String {
+    if path.contains("://") || Path::new(path).is_absolute() {
+        path.to_owned()
+    } else {
+        folder.join(path).to_string_lossy().into_owned()
+    }
+}

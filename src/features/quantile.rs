@@ -1,0 +1,44 @@
+//! Quantiles of type 7 (Hyndman and Fan 1996; the default of numpy, R and pandas).
+
+/// The `level` quantile (0 to 1) of ascending values: linear between the order statistics around (n − 1) · level.
+///
+/// NaN for no values.
+pub fn type7(sorted: &[f64], level: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let place = level.clamp(0.0, 1.0) * last as f64;
+    let below = place.floor();
+    let fraction = place - below;
+    let index = (below as usize).min(last);
+    let low = sorted[index];
+    let high = sorted[(index + 1).min(last)];
+    // numpy's form of the interpolation: it is exact at both ends, and monotone.
+    let step = high - low;
+    if fraction < 0.5 {
+        low + step * fraction
+    } else {
+        high - step * (1.0 - fraction)
+    }
+}
+
+/// The median of ascending values.
+pub fn median(sorted: &[f64]) -> f64 {
+    type7(sorted, 0.5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_numpy() {
+        let sorted = [1.0, 2.0, 4.0, 8.0, 16.0];
+        assert_eq!(type7(&sorted, 0.0), 1.0);
+        assert_eq!(type7(&sorted, 0.2), 1.8);
+        assert_eq!(type7(&sorted, 0.5), 4.0);
+        assert!((type7(&sorted, 0.9) - 12.8).abs() < 1e-12);
+        assert_eq!(type7(&sorted, 1.0), 16.0);
+        assert!(type7(&[], 0.5).is_nan());
+    }
+}

@@ -1,0 +1,111 @@
+//! Scales: how transformed features are made comparable.
+//!
+//! In: the transformed values of one feature. Out: center and spread, or the quantiles that positions are read from.
+//! Invariant: sums run in the order of the customers, so that they do not depend on the number of threads.
+
+use super::quantile::{median, type7};
+use crate::config::Scale;
+
+/// Levels of the quantile scale (scikit-learn's `QuantileTransformer` has as many).
+const LEVELS: usize = 1_000;
+
+/// Parameters of a scale.
+pub(super) struct Scaled {
+    pub(super) center: f64,
+    pub(super) spread: f64,
+    pub(super) quantiles: Option<Vec<f64>>,
+    /// All values are the same: the column is 0 for everybody.
+    pub(super) constant: bool,
+}
+
+/// Fits a scale; leaves `values` sorted where that was needed.
+///
+/// Formulas as scikit-learn's `StandardScaler`, `RobustScaler`, `MinMaxScaler` and `QuantileTransformer`.
+pub(super) fn fit(scale: Scale, values: &mut [f64]) -> Scaled {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let plain = |center: f64, spread: f64| Scaled {
+        center,
+        spread,
+        quantiles: None,
+        constant: false,
+    };
+    if high <= low {
+        // A deviation computed from equal values can be a rounding error instead of 0.
+        return Scaled {
+            constant: true,
+            ..plain(low, 1.0)
+        };
+    }
+    match scale {
+        Scale::Zscore => {
+            let (mean, deviation) = mean_and_deviation(values);
+            plain(mean, deviation)
+        }
+        Scale::Minmax => plain(low, high - low),
+        Scale::Robust => {
+            values.sort_unstable_by(f64::total_cmp);
+            let range = type7(values, 0.75) - type7(values, 0.25);
+            // Half the customers can share one value; then the whole range is the next honest measure.
+            plain(median(values), if 0.0 < range { range } else { high - low })
+        }
+        Scale::Quantile => {
+            values.sort_unstable_by(f64::total_cmp);
+            let levels = values.len().min(LEVELS);
+            let quantiles = (0..levels)
+                .map(|level| type7(values, level as f64 / (levels - 1) as f64))
+                .collect();
+            Scaled {
+                quantiles: Some(quantiles),
+                ..plain(0.0, 1.0)
+            }
+        }
+    }
+}
+
+/// Mean and population deviation, by two passes.
+pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let (squares, rest) = values.iter().fold((0.0, 0.0), |(squares, rest), value| {
+        let d = value - mean;
+        (squares + d * d, rest + d)
+    });
+    // The second term takes out what rounding left in the mean (Chan, Golub, LeVeque 1983).
+    (mean, ((squares - rest * rest / n) / n).sqrt())
+}
+
+/// Where a value lies among ascending quantiles, 0 to 1. Equal quantiles give the middle of their levels, as
+/// scikit-learn has it by interpolating from both sides.
+pub(super) fn position(quantiles: &[f64], value: f64) -> f64 {
+    let last = (quantiles.len() - 1) as f64;
+    let from_below = {
+        let i = quantiles.partition_point(|&q| q <= value);
+        between(quantiles, i, value)
+    };
+    let from_above = {
+        let i = quantiles.partition_point(|&q| q < value);
+        between(quantiles, i, value)
+    };
+    (from_below + from_above) / 2.0 / last
+}
+
+/// The fractional index of `value` in front of index `i`.
+fn between(quantiles: &[f64], i: usize, value: f64) -> f64 {
+    if i == 0 {
+        return 0.0;
+    }
+    if i == quantiles.len() {
+        return (quantiles.len() - 1) as f64;
+    }
+    let (low, high) = (quantiles[i - 1], quantiles[i]);
+    if high <= low {
+        return i as f64;
+    }
+    (i - 1) as f64 + (value - low) / (high - low)
+}
+
+/// The value at a position, 0 to 1, among ascending quantiles.
+pub(super) fn at_position(quantiles: &[f64], position: f64) -> f64 {
+    type7(quantiles, position)
+}

@@ -1,0 +1,165 @@
+//! Parquet becomes [`Customers`], and every row is accounted for.
+//!
+//! In: [`InputConfig`] and [`RfmConfig`]. Out: [`Loaded`]: one row per customer, sorted by id, with R, F and M, and the
+//! reconciliation of all rows.
+//! Invariant: rows read = rows used + rows rejected, by reason; and the result depends neither on the order of rows or
+//! files nor on the number of threads, since every sum is an integer. It is the only code that opens input. It does not
+//! transform anything: that is `features`.
+
+mod moment;
+mod source;
+
+mod reconcile;
+mod rows;
+
+mod customers;
+mod orders;
+
+pub mod guess;
+mod guess_toml;
+mod profile;
+
+use chrono::NaiveDate;
+use polars::prelude::*;
+
+pub use profile::{Profile, profile};
+pub use reconcile::{Reason, Reconciliation};
+pub use source::InputFile;
+
+use crate::config::{Columns, InputConfig, RfmConfig};
+use crate::error::{Error, Result, Warning};
+use source::Source;
+
+/// What loading found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// One row per customer.
+    pub customers: Customers,
+    /// Where every input row went.
+    pub reconciliation: Reconciliation,
+    /// The rejected rows themselves, capped for each reason, with a `reason` column.
+    pub rejected: DataFrame,
+    /// The files.
+    pub inputs: Vec<InputFile>,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// One row per customer, sorted by id. Row *i* is the same customer in every array.
+#[derive(Debug, Clone)]
+pub struct Customers {
+    /// Ids, under the name and type of the input column; ascending, distinct, never null.
+    pub ids: CustomerIds,
+    /// The moment from which recency counts.
+    pub as_of: AsOfMoment,
+    /// Days from the last order to as-of; 0 or more, finite.
+    pub recency_days: Vec<f64>,
+    /// Orders in the window; 1 or more.
+    pub frequency: Vec<i64>,
+    /// Total amount or amount per order, in the unit of the amounts; finite.
+    pub monetary: Vec<f64>,
+    /// Days from the first order to as-of; `None` where the input is a customer table without such a column.
+    pub tenure_days: Option<Vec<f64>>,
+    /// Total amount in units of 10^-`decimals`.
+    pub revenue: Vec<i64>,
+    /// Decimals of `revenue`.
+    pub decimals: u32,
+}
+
+impl Customers {
+    /// Number of customers.
+    pub fn len(&self) -> usize {
+        self.recency_days.len()
+    }
+
+    /// Whether there is no customer.
+    pub fn is_empty(&self) -> bool {
+        self.recency_days.is_empty()
+    }
+
+    /// Total amount of the wanted rows, exact until the last division.
+    pub fn revenue_where(&self, mut wanted: impl FnMut(usize) -> bool) -> f64 {
+        let total: i128 = self
+            .revenue
+            .iter()
+            .enumerate()
+            .filter(|&(row, _)| wanted(row))
+            .map(|(_, &units)| i128::from(units))
+            .sum();
+        from_fixed(total, self.decimals)
+    }
+}
+
+/// The as-of of a run: what recency was counted from, and how to write it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOfMoment {
+    /// Its calendar day in the zone of the data.
+    pub date: NaiveDate,
+    /// ISO 8601: `2024-01-31T00:00:00`, with an offset where the data has a zone.
+    pub text: String,
+}
+
+/// Customer ids in the type that they came in. Only `load` makes it and only `store` writes it.
+#[derive(Debug, Clone)]
+pub struct CustomerIds(Series);
+
+impl CustomerIds {
+    /// Ids as a column, under the name that it had in the input.
+    pub fn series(&self) -> &Series {
+        &self.0
+    }
+
+    /// The id of row `row` for a message.
+    pub fn text(&self, row: usize) -> String {
+        id_text(&self.0, row)
+    }
+}
+
+/// Reads the input.
+///
+/// # Errors
+/// Everything that can be wrong with files, columns and amounts, each with the place; [`Error::MaxRejected`] and
+/// [`Error::LoneNewestDay`] where a limit of data quality is broken.
+pub fn load(input: &InputConfig, rfm: &RfmConfig) -> Result<Loaded> {
+    let (loaded, broken) = survey(input, rfm)?;
+    match broken {
+        Some(limit) => Err(limit),
+        None => Ok(loaded),
+    }
+}
+
+/// Reads the input like [`load`], and hands a broken limit over beside what was found, so that it can be looked at.
+///
+/// # Errors
+/// As [`load`], without the limit of rejected rows.
+pub fn survey(input: &InputConfig, rfm: &RfmConfig) -> Result<(Loaded, Option<Error>)> {
+    let source = Source::open(&input.paths)?;
+    let loaded = match &input.columns {
+        Columns::Orders { .. } => orders::load(&source, input, rfm)?,
+        Columns::Customers { .. } => customers::load(&source, input, rfm)?,
+    };
+    let rows = &loaded.reconciliation;
+    let broken = rows
+        .check(input.max_rejected)
+        .and_then(|()| rows.check_any(loaded.customers.len()))
+        .err();
+    Ok((loaded, broken))
+}
+
+/// A fixed-point number as the nearest f64.
+pub(crate) fn from_fixed(units: i128, decimals: u32) -> f64 {
+    // Both are exact in f64 (units below 2^53, 10^decimals up to 10^12), so the quotient is correctly rounded.
+    units as f64 / 10_f64.powi(decimals.cast_signed())
+}
+
+/// An id for a message, without the quotes that polars puts around strings.
+pub(crate) fn id_text(ids: &Series, row: usize) -> String {
+    match ids.get(row) {
+        Ok(AnyValue::String(text)) => text.to_owned(),
+        Ok(AnyValue::StringOwned(text)) => text.to_string(),
+        Ok(AnyValue::Binary(bytes)) => bytes.escape_ascii().to_string(),
+        Ok(AnyValue::BinaryOwned(bytes)) => bytes.escape_ascii().to_string(),
+        Ok(value) => value.to_string(),
+        Err(_) => String::new(),
+    }
+}

@@ -1,0 +1,614 @@
+//! What a row of an order table is: its customer, time, amount and order, and whether it counts.
+//!
+//! In: a [`Source`] and the config. Out: [`Rows`]: a lazy frame with those columns added under names of our own, and the
+//! rules by which a row is rejected.
+//! Invariant: a row has the first reason that holds, and is usable where none does. Nothing is read here but types.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use polars::prelude::*;
+use polars::sql::sql_expr;
+
+use super::moment::{Clock, Moment};
+use super::reconcile::Reason;
+use super::source::Source;
+use crate::config::{Columns, InputConfig, Refunds};
+use crate::error::{Error, Result};
+
+/// Time in microseconds since 1970 (wall clock, or UTC where the column has a zone), Int64.
+pub(super) const TIME: &str = "__tiermill_time";
+/// Calendar day in the zone of the data, Date.
+pub(super) const DAY: &str = "__tiermill_day";
+/// Amount in units of 10^-decimals, Int64; null where there is none or where it does not fit.
+pub(super) const UNITS: &str = "__tiermill_units";
+/// Amount as it is, to tell a bad one from a huge one.
+pub(super) const AMOUNT: &str = "__tiermill_amount";
+/// Code of the reason, 0 for a usable row.
+pub(super) const CODE: &str = "__tiermill_code";
+/// Code of a row whose amount does not fit; it stops the run.
+pub(super) const TOO_LARGE: i32 = 255;
+/// Column of rejected.parquet: how many rows a line stands for.
+pub(super) const COPIES: &str = "copies";
+/// Column of rejected.parquet with the file of the row.
+const FILE: &str = "source_file";
+
+/// Microseconds of 1900-01-01: earlier orders are placeholders such as 0001-01-01.
+const EARLIEST: i64 = -2_208_988_800_000_000;
+
+/// The rows of an order table, not yet read.
+pub(super) struct Rows {
+    /// Column of the customer.
+    pub(super) customer: String,
+    /// Column of the order, if it is mapped.
+    pub(super) order: Option<String>,
+    /// How times are read.
+    pub(super) clock: Clock,
+    /// Decimals of [`UNITS`].
+    pub(super) decimals: u32,
+    /// Whether negative amounts are refunds that are no orders.
+    pub(super) refunds_are_no_orders: bool,
+    columns: Vec<String>,
+    time: Expr,
+    amount: Option<Expr>,
+    amount_is_float: bool,
+    units: Expr,
+    filter: Option<Expr>,
+    deduplicate: bool,
+    refunds: Refunds,
+    rules: Vec<(Reason, Expr)>,
+}
+
+impl Rows {
+    /// Resolves columns, types and expressions.
+    pub(super) fn new(source: &Source, input: &InputConfig, refunds: Refunds) -> Result<Self> {
+        let Columns::Orders {
+            time,
+            amount,
+            order,
+            events,
+        } = &input.columns
+        else {
+            return Err(Error::Conflict {
+                first: "`level = \"customers\"`".to_owned(),
+                second: "orders".to_owned(),
+                hint: "set `level = \"orders\"`".to_owned(),
+            });
+        };
+        let mut needed = Needed::new(source);
+        needed.column("customer", &input.customer)?;
+        needed.column("time", time)?;
+        if let Some(order) = order {
+            needed.column("order", order)?;
+        }
+        let filter = match &input.filter {
+            Some(text) => Some(needed.expression("where", text)?),
+            None => None,
+        };
+        let amount = match (amount, events) {
+            (Some(text), _) => Some(needed.amount(text)?),
+            (None, Some((event, weights))) => {
+                needed.column("event", event)?;
+                Some(weighted(event, weights))
+            }
+            (None, None) => None,
+        };
+        let columns = if input.deduplicate {
+            needed.everything()?
+        } else {
+            needed.columns
+        };
+        let scan = source.scan(&columns)?;
+        let types = scan
+            .clone()
+            .collect_schema()
+            .map_err(|error| source.unreadable(error))?;
+        check_customer(source, &input.customer, types.get(&input.customer))?;
+        let (time, clock) = time_expr(source, time, types.get(time), input.timezone)?;
+        if let (Some(expr), Some(text)) = (&filter, &input.filter) {
+            check_filter(&scan, expr, text)?;
+        }
+        let (units, decimals, amount_is_float) = match &amount {
+            None => (lit(1_i64), 0, false),
+            Some(expr) => {
+                let name = match &input.columns {
+                    Columns::Orders {
+                        amount: Some(text), ..
+                    } => text.as_str(),
+                    _ => "event",
+                };
+                let dtype = amount_type(&scan, expr, name)?;
+                let (units, decimals) = units_expr(source, name, &dtype, input.decimals)?;
+                (units, decimals, dtype.is_float())
+            }
+        };
+        let mut rows = Self {
+            customer: input.customer.clone(),
+            order: order.clone(),
+            clock,
+            decimals,
+            refunds_are_no_orders: amount.is_some() && refunds == Refunds::Net,
+            columns,
+            time,
+            amount,
+            amount_is_float,
+            units,
+            filter,
+            deduplicate: input.deduplicate,
+            refunds,
+            rules: Vec::new(),
+        };
+        rows.rules = rows.standing_rules(&types);
+        Ok(rows)
+    }
+
+    /// The rules that do not depend on as-of.
+    fn standing_rules(&self, types: &Schema) -> Vec<(Reason, Expr)> {
+        let customer = || col(self.customer.as_str());
+        let mut rules = Vec::new();
+        if let Some(filter) = &self.filter {
+            rules.push((Reason::Filtered, filter.clone().fill_null(lit(false)).not()));
+        }
+        rules.push((Reason::NullCustomer, customer().is_null()));
+        if matches!(
+            types.get(&self.customer),
+            Some(DataType::String | DataType::Categorical(..) | DataType::Enum(..))
+        ) {
+            let text = customer().cast(DataType::String);
+            rules.push((Reason::EmptyCustomer, text.eq(lit(""))));
+        } else if types.get(&self.customer) == Some(&DataType::Binary) {
+            rules.push((Reason::EmptyCustomer, customer().eq(lit(Vec::<u8>::new()))));
+        }
+        let raw_time = col(self.raw_time_column());
+        rules.push((Reason::NullTime, raw_time.is_null()));
+        rules.push((
+            Reason::BadTime,
+            col(TIME).is_null().or(col(TIME).lt(lit(EARLIEST))),
+        ));
+        if self.amount.is_some() {
+            let missing = col(AMOUNT).is_null();
+            rules.push((
+                Reason::BadAmount,
+                if self.amount_is_float {
+                    missing.or(col(AMOUNT).is_finite().not())
+                } else {
+                    missing
+                },
+            ));
+        }
+        if let Some(order) = &self.order {
+            rules.push((Reason::NullOrder, col(order.as_str()).is_null()));
+        }
+        rules
+    }
+
+    /// Adds the rules of time and refunds, which need as-of.
+    pub(super) fn bound(&mut self, as_of: Moment, window_start: Option<Moment>) {
+        self.rules
+            .push((Reason::AfterAsOf, col(TIME).gt_eq(lit(as_of.micros))));
+        if let Some(start) = window_start {
+            self.rules
+                .push((Reason::BeforeWindow, col(TIME).lt(lit(start.micros))));
+        }
+        let refund = match self.refunds {
+            Refunds::Drop => Some(Reason::RefundDropped),
+            Refunds::Reject => Some(Reason::RefundRejected),
+            Refunds::Net | Refunds::Keep => None,
+        };
+        if let (Some(reason), true) = (refund, self.amount.is_some()) {
+            self.rules.push((reason, col(UNITS).lt(lit(0_i64))));
+        }
+    }
+
+    /// All rows with [`TIME`] and [`UNITS`]; with `deduplicate`, rows for which `where` holds, each once.
+    pub(super) fn all(&self, source: &Source) -> Result<LazyFrame> {
+        let scan = source.scan(&self.columns)?;
+        let scan = if self.deduplicate {
+            self.filtered(scan).unique(None, UniqueKeepStrategy::Any)
+        } else {
+            scan
+        };
+        Ok(self.with_meaning(scan))
+    }
+
+    /// All rows with every column that the files share, and the file of each row where that is known.
+    pub(super) fn whole(&self, source: &Source) -> Result<LazyFrame> {
+        let columns = source.common_columns();
+        if self.deduplicate || columns.iter().any(|name| name == FILE) {
+            return self.all(source);
+        }
+        Ok(self.with_meaning(source.scan_with_file(&columns, FILE)?))
+    }
+
+    /// The rows that stand more than once, once, with a count of the surplus `copies`.
+    pub(super) fn duplicates(&self, source: &Source) -> Result<LazyFrame> {
+        let every = self
+            .columns
+            .iter()
+            .map(|name| col(name.as_str()))
+            .collect::<Vec<_>>();
+        Ok(self
+            .filtered(source.scan(&self.columns)?)
+            .group_by_stable(every)
+            .agg([(len().cast(DataType::Int64) - lit(1_i64)).alias(COPIES)])
+            .filter(col(COPIES).gt(lit(0_i64))))
+    }
+
+    /// Rows for which `where` does not hold, of an input whose duplicates are dropped.
+    pub(super) fn left_out(&self, source: &Source) -> Result<Option<LazyFrame>> {
+        match (&self.filter, self.deduplicate) {
+            (Some(filter), true) => {
+                let left_out = filter.clone().fill_null(lit(false)).not();
+                Ok(Some(source.scan(&self.columns)?.filter(left_out)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn filtered(&self, scan: LazyFrame) -> LazyFrame {
+        match &self.filter {
+            Some(filter) => scan.filter(filter.clone().fill_null(lit(false))),
+            None => scan,
+        }
+    }
+
+    fn with_meaning(&self, scan: LazyFrame) -> LazyFrame {
+        let mut columns = vec![self.time.clone().alias(TIME)];
+        if let Some(amount) = &self.amount {
+            columns.push(amount.clone().alias(AMOUNT));
+        }
+        scan.with_columns(columns)
+            .with_columns([self.units.clone().alias(UNITS)])
+    }
+
+    /// Holds where no rule rejects the row.
+    pub(super) fn usable(&self) -> Expr {
+        // A bad amount has no units, so the last condition covers it.
+        self.rules
+            .iter()
+            .filter(|(reason, _)| *reason != Reason::BadAmount)
+            .map(|(_, rejects)| rejects.clone().not())
+            .reduce(Expr::and)
+            .unwrap_or_else(|| lit(true))
+            .and(col(UNITS).is_not_null())
+    }
+
+    /// The code of the first rule that rejects the row, 0 for none.
+    pub(super) fn code(&self) -> Expr {
+        let fits = when(col(UNITS).is_null())
+            .then(lit(TOO_LARGE))
+            .otherwise(lit(0));
+        self.rules
+            .iter()
+            .rev()
+            .fold(fits, |rest, (reason, rejects)| {
+                when(rejects.clone())
+                    .then(lit(*reason as i32))
+                    .otherwise(rest)
+            })
+    }
+
+    /// The calendar day of [`TIME`], in the zone of the data.
+    pub(super) fn day(&self) -> Expr {
+        let time = |zone: Option<&str>| {
+            let zone = zone.and_then(|name| TimeZone::opt_try_new(Some(name)).ok().flatten());
+            col(TIME).cast(DataType::Datetime(TimeUnit::Microseconds, zone))
+        };
+        match self.clock.zone {
+            None => time(None).dt().date(),
+            Some(zone) => {
+                let name = zone.name();
+                match TimeZone::opt_try_new(Some(name)) {
+                    Ok(Some(zone)) => time(Some("UTC")).dt().convert_time_zone(zone).dt().date(),
+                    _ => time(None).dt().date(),
+                }
+            }
+        }
+    }
+
+    /// The amount as it is.
+    pub(super) fn amount(&self) -> Expr {
+        if self.amount.is_some() {
+            col(AMOUNT)
+        } else {
+            lit(1.0)
+        }
+    }
+
+    /// A float amount in units, before it is rounded; `None` where amounts have no fraction to lose.
+    pub(super) fn scaled_amount(&self) -> Option<Expr> {
+        let factor = 10_f64.powi(self.decimals.cast_signed());
+        self.amount_is_float
+            .then(|| col(AMOUNT).cast(DataType::Float64) * lit(factor))
+    }
+
+    fn raw_time_column(&self) -> String {
+        column_names(&self.time)
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+}
+
+/// Collects the columns that are really needed, so that only those are read.
+pub(super) struct Needed<'a> {
+    source: &'a Source,
+    pub(super) columns: Vec<String>,
+}
+
+impl<'a> Needed<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            columns: Vec::new(),
+        }
+    }
+
+    pub(super) fn column(&mut self, key: &'static str, name: &str) -> Result<DataType> {
+        let dtype = self.source.column(key, name)?;
+        if !self.columns.iter().any(|known| known == name) {
+            self.columns.push(name.to_owned());
+        }
+        Ok(dtype)
+    }
+
+    /// Reads an SQL expression and asks for its columns.
+    pub(super) fn expression(&mut self, key: &'static str, text: &str) -> Result<Expr> {
+        let expr = sql_expr(text).map_err(|source| Error::Expression {
+            key,
+            text: text.to_owned(),
+            source,
+        })?;
+        for name in column_names(&expr) {
+            self.column(key, &name)?;
+        }
+        Ok(expr)
+    }
+
+    /// A column where there is one of that name, else an expression. A lone word is a column that is missing.
+    fn amount(&mut self, text: &str) -> Result<Expr> {
+        let word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        if word || self.source.schema().contains(text) {
+            self.column("amount", text)?;
+            return Ok(col(text));
+        }
+        self.expression("amount", text)
+    }
+
+    /// Every column: an exact duplicate is one in all columns, so that all files have to have the same.
+    pub(super) fn everything(mut self) -> Result<Vec<String>> {
+        let all: Vec<String> = self
+            .source
+            .schema()
+            .iter_names()
+            .map(ToString::to_string)
+            .collect();
+        self.columns.clear();
+        for name in &all {
+            self.column("deduplicate", name)?;
+        }
+        Ok(all)
+    }
+}
+
+/// Names of the columns that an expression reads.
+fn column_names(expr: &Expr) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for node in expr {
+        if let Expr::Column(name) = node
+            && !names.iter().any(|known| known == name.as_str())
+        {
+            names.push(name.to_string());
+        }
+    }
+    names
+}
+
+/// What each type of event is worth; a type that is not listed is worth nothing.
+fn weighted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
+    let event = col(event).cast(DataType::String);
+    weights.iter().fold(lit(0.0), |rest, (name, &weight)| {
+        when(event.clone().eq(lit(name.as_str())))
+            .then(lit(weight))
+            .otherwise(rest)
+    })
+}
+
+/// Holds for events of a type that no weight names.
+pub(super) fn unlisted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
+    let event = col(event).cast(DataType::String);
+    weights
+        .keys()
+        .map(|name| event.clone().eq(lit(name.as_str())))
+        .reduce(Expr::or)
+        .unwrap_or_else(|| lit(false))
+        .fill_null(lit(false))
+        .not()
+}
+
+pub(super) fn check_customer(
+    source: &Source,
+    column: &str,
+    dtype: Option<&DataType>,
+) -> Result<()> {
+    match dtype {
+        Some(DataType::String | DataType::Binary | DataType::Categorical(..) | DataType::Enum(..)) => Ok(()),
+        Some(dtype) if dtype.is_integer() => Ok(()),
+        other => Err(Error::WrongType {
+            place: source.place(),
+            column: column.to_owned(),
+            found: type_name(other),
+            expected: "an integer, string or binary type for customer ids",
+            hint: if other.is_some_and(DataType::is_float) {
+                "pandas turns integers with gaps into floats: cast the column to Int64 before it is written"
+            } else {
+                "give another column with `--customer`, or cast this one where it is written"
+            }
+            .to_owned(),
+        }),
+    }
+}
+
+/// The time as Int64 microseconds, and the clock that it is on.
+fn time_expr(
+    source: &Source,
+    column: &str,
+    dtype: Option<&DataType>,
+    zone: Option<Tz>,
+) -> Result<(Expr, Clock)> {
+    let micros = DataType::Datetime(TimeUnit::Microseconds, None);
+    let time = col(column);
+    match dtype {
+        Some(DataType::Date) => Ok((time.cast(micros).cast(DataType::Int64), Clock { zone: None })),
+        Some(DataType::Datetime(unit, None)) => Ok((to_micros(time, *unit), Clock { zone: None })),
+        Some(DataType::Datetime(unit, Some(own))) => {
+            let zone = zone.or_else(|| own.as_str().parse().ok()).unwrap_or(Tz::UTC);
+            Ok((to_micros(time, *unit), Clock { zone: Some(zone) }))
+        }
+        Some(DataType::String) => Ok((
+            iso_time(&time, zone).cast(DataType::Int64),
+            Clock { zone: None },
+        )),
+        other => Err(Error::WrongType {
+            place: source.place(),
+            column: column.to_owned(),
+            found: type_name(other),
+            expected: "Date, Datetime or an ISO string",
+            hint: if other.is_some_and(DataType::is_integer) {
+                "a number of seconds or days is not a time yet: cast it to a timestamp where it is written"
+            } else {
+                "give another column with `--time`"
+            }
+            .to_owned(),
+        }),
+    }
+}
+
+/// Whole microseconds, rounded down: a nanosecond before midnight stays before midnight.
+fn to_micros(time: Expr, unit: TimeUnit) -> Expr {
+    let physical = time.to_physical();
+    match unit {
+        TimeUnit::Milliseconds => physical * lit(1_000_i64),
+        TimeUnit::Microseconds => physical,
+        TimeUnit::Nanoseconds => physical.floor_div(lit(1_000_i64)),
+    }
+}
+
+/// ISO 8601 text as a wall-clock time; text with an offset is brought to `zone` (UTC where none is set).
+fn iso_time(text: &Expr, zone: Option<Tz>) -> Expr {
+    let options = |format: &str| StrptimeOptions {
+        format: Some(format.into()),
+        strict: false,
+        exact: true,
+        cache: true,
+    };
+    let text = text.clone().str().strip_chars(lit(NULL));
+    let micros = Some(TimeUnit::Microseconds);
+    let wall = |format: &str| {
+        text.clone()
+            .str()
+            .to_datetime(micros, None, options(format), lit("raise"))
+    };
+    let date = text
+        .clone()
+        .str()
+        .to_date(options("%Y-%m-%d"))
+        .cast(DataType::Datetime(TimeUnit::Microseconds, None));
+    let zone_name = zone.map_or("UTC", |zone| zone.name());
+    let zoned = |format: &str| {
+        let utc = TimeZone::opt_try_new(Some("UTC")).ok().flatten();
+        let target = TimeZone::opt_try_new(Some(zone_name)).ok().flatten();
+        let instant = text
+            .clone()
+            .str()
+            .to_datetime(micros, utc, options(format), lit("raise"));
+        match target {
+            Some(target) => instant.dt().convert_time_zone(target),
+            None => instant,
+        }
+        .dt()
+        .replace_time_zone(None, lit("raise"), NonExistent::Raise)
+    };
+    coalesce(&[
+        date,
+        wall("%Y-%m-%d %H:%M:%S%.f"),
+        wall("%Y-%m-%dT%H:%M:%S%.f"),
+        wall("%Y-%m-%d %H:%M"),
+        wall("%Y-%m-%dT%H:%M"),
+        zoned("%Y-%m-%dT%H:%M:%S%.f%#z"),
+        zoned("%Y-%m-%d %H:%M:%S%.f%#z"),
+    ])
+}
+
+fn check_filter(scan: &LazyFrame, filter: &Expr, text: &str) -> Result<()> {
+    let schema = scan
+        .clone()
+        .select([filter.clone().alias(CODE)])
+        .collect_schema();
+    match schema
+        .map_err(|source| expression_error("where", text, source))?
+        .get(CODE)
+    {
+        Some(DataType::Boolean) => Ok(()),
+        other => Err(Error::BadValue {
+            key: "where".to_owned(),
+            found: format!("`{text}` of type {}", type_name(other)),
+            expected: "a condition that is true or false".to_owned(),
+        }),
+    }
+}
+
+fn amount_type(scan: &LazyFrame, amount: &Expr, text: &str) -> Result<DataType> {
+    let schema = scan
+        .clone()
+        .select([amount.clone().alias(AMOUNT)])
+        .collect_schema()
+        .map_err(|source| expression_error("amount", text, source))?;
+    Ok(schema.get(AMOUNT).cloned().unwrap_or(DataType::Null))
+}
+
+fn expression_error(key: &'static str, text: &str, source: PolarsError) -> Error {
+    Error::Expression {
+        key,
+        text: text.to_owned(),
+        source,
+    }
+}
+
+/// The amount in fixed-point units, null where it does not fit in 64 bits; and the decimals in force.
+fn units_expr(source: &Source, name: &str, dtype: &DataType, decimals: u32) -> Result<(Expr, u32)> {
+    let amount = col(AMOUNT);
+    match dtype {
+        DataType::Decimal(_, scale) => Ok((
+            amount.to_physical().cast(DataType::Int64),
+            u32::try_from(*scale).unwrap_or(0),
+        )),
+        dtype if dtype.is_integer() => Ok((amount.cast(DataType::Int64), 0)),
+        dtype if dtype.is_float() => {
+            let factor = 10_f64.powi(decimals.cast_signed());
+            let units = amount.cast(DataType::Float64) * lit(factor);
+            Ok((
+                units
+                    .round(0, RoundMode::HalfAwayFromZero)
+                    .cast(DataType::Int64),
+                decimals,
+            ))
+        }
+        other => Err(Error::WrongType {
+            place: source.place(),
+            column: name.to_owned(),
+            found: type_name(Some(other)),
+            expected: "a number",
+            hint: match other {
+                DataType::String => {
+                    format!("make it a number: `amount = \"CAST({name} AS DOUBLE)\"`")
+                }
+                _ => "give another column with `--amount`".to_owned(),
+            },
+        }),
+    }
+}
+
+fn type_name(dtype: Option<&DataType>) -> String {
+    dtype.map_or_else(|| "missing".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,380 @@
+//! Input paths become scans.
+//!
+//! In: files, folders and globs as they were written. Out: [`Source`]: every file with its size, rows and fingerprint,
+//! and a lazy scan over all of them.
+//! Invariant: after [`Source::open`] each file is known to be whole Parquet; [`Source::scan`] has the columns asked for,
+//! with one type each, whatever else the files hold and in whichever order.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use polars::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result, nearest};
+
+/// The four bytes at both ends of every Parquet file.
+const MAGIC: &[u8; 4] = b"PAR1";
+/// Extensions that make a file in a folder an input.
+const EXTENSIONS: [&str; 3] = ["parquet", "parq", "pq"];
+
+/// One input file, as the manifest lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InputFile {
+    /// Path as it was opened.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Rows according to its footer.
+    pub rows: u64,
+    /// SHA-256 of size and footer. The footer holds the place, size and statistics of every column chunk, so that
+    /// other contents give another fingerprint without reading the contents.
+    pub fingerprint: String,
+}
+
+/// All files of an input.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// In the order in which they are read: by path.
+    pub files: Vec<InputFile>,
+    schemas: Vec<Arc<Schema>>,
+    /// How many leading characters of each path belong to the folder that was named; hive keys come after it.
+    roots: Vec<usize>,
+}
+
+impl Source {
+    /// Finds and checks the files behind `paths`.
+    ///
+    /// # Errors
+    /// A path without files, a file that is not Parquet or that is cut off.
+    pub(super) fn open(paths: &[String]) -> Result<Self> {
+        let mut found: Vec<(PathBuf, usize)> = Vec::new();
+        for path in paths {
+            found.extend(expand(path)?);
+        }
+        let mut source = Self {
+            files: Vec::with_capacity(found.len()),
+            schemas: Vec::with_capacity(found.len()),
+            roots: Vec::with_capacity(found.len()),
+        };
+        // A folder and a file in it may both be named; reading the file twice would double every order.
+        let mut seen = BTreeSet::new();
+        for (path, root) in found {
+            let real = path.canonicalize().map_err(Error::io("open", &path))?;
+            if seen.insert(real) {
+                let (file, schema) = inspect(&path, root)?;
+                source.files.push(file);
+                source.schemas.push(schema);
+                source.roots.push(root);
+            }
+        }
+        Ok(source)
+    }
+
+    /// Rows of all files.
+    pub(super) fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// Columns of the first file with their types; hive keys included.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schemas[0]
+    }
+
+    /// The place to name in a message about the whole input.
+    pub(super) fn place(&self) -> String {
+        match self.files.as_slice() {
+            [only] => only.path.clone(),
+            [first, rest @ ..] => format!("{} and {} more", first.path, rest.len()),
+            [] => String::new(),
+        }
+    }
+
+    /// Checks that every file has `column`, with one type.
+    ///
+    /// # Errors
+    /// [`Error::MissingColumn`] naming `key`, or [`Error::SchemaDiffers`].
+    pub(super) fn column(&self, key: &'static str, column: &str) -> Result<DataType> {
+        let Some(dtype) = self.schema().get(column) else {
+            let found: Vec<String> = self
+                .schema()
+                .iter_names()
+                .map(ToString::to_string)
+                .collect();
+            return Err(Error::MissingColumn {
+                place: self.files[0].path.clone(),
+                column: column.to_owned(),
+                key,
+                nearest: nearest(column, found.iter().map(String::as_str)).map(str::to_owned),
+                found,
+            });
+        };
+        for (file, schema) in self.files.iter().zip(&self.schemas) {
+            let other = schema.get(column);
+            if other != Some(dtype) {
+                return Err(Error::SchemaDiffers {
+                    column: column.to_owned(),
+                    first: self.files[0].path.clone(),
+                    first_type: dtype.to_string(),
+                    second: file.path.clone(),
+                    second_type: other.map_or_else(|| "missing".to_owned(), ToString::to_string),
+                });
+            }
+        }
+        Ok(dtype.clone())
+    }
+
+    /// Names of the columns that every file has with one type, in the order of the first file.
+    pub(super) fn common_columns(&self) -> Vec<String> {
+        self.schema()
+            .iter()
+            .filter(|&(name, dtype)| {
+                self.schemas
+                    .iter()
+                    .all(|schema| schema.get(name) == Some(dtype))
+            })
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
+    /// A lazy scan of `columns`, of all files.
+    ///
+    /// Files of one schema are one scan; files whose other columns differ, or stand in another order, are scans of
+    /// their own laid end to end.
+    ///
+    /// # Errors
+    /// Whatever polars finds wrong with the files.
+    pub(super) fn scan(&self, columns: &[String]) -> Result<LazyFrame> {
+        self.scan_all(columns, None)
+    }
+
+    /// The same with the path of each row's file in the column `file`.
+    ///
+    /// # Errors
+    /// Whatever polars finds wrong with the files.
+    pub(super) fn scan_with_file(&self, columns: &[String], file: &str) -> Result<LazyFrame> {
+        self.scan_all(columns, Some(file))
+    }
+
+    fn scan_all(&self, columns: &[String], file: Option<&str>) -> Result<LazyFrame> {
+        let wanted: Vec<Expr> = columns
+            .iter()
+            .map(String::as_str)
+            .chain(file)
+            .map(col)
+            .collect();
+        let mut scans = Vec::new();
+        let mut start = 0;
+        for end in 1..=self.files.len() {
+            let alike = end < self.files.len()
+                && self.schemas[end] == self.schemas[start]
+                && self.roots[end] == self.roots[start];
+            if !alike {
+                scans.push(self.scan_alike(start..end, file)?.select(wanted.clone()));
+                start = end;
+            }
+        }
+        if scans.len() == 1 {
+            return Ok(scans.swap_remove(0));
+        }
+        concat(scans, UnionArgs::default()).map_err(|source| self.unreadable(source))
+    }
+
+    fn scan_alike(&self, range: std::ops::Range<usize>, file: Option<&str>) -> Result<LazyFrame> {
+        let root = self.roots[range.start];
+        let files = &self.files[range];
+        let hive = files
+            .iter()
+            .any(|file| !hive_keys(&file.path, root).is_empty());
+        let args = ScanArgsParquet {
+            glob: false,
+            hive_options: HiveOptions {
+                enabled: Some(hive),
+                hive_start_idx: root,
+                schema: None,
+                try_parse_dates: true,
+            },
+            include_file_paths: file.map(Into::into),
+            ..ScanArgsParquet::default()
+        };
+        let paths = files
+            .iter()
+            .map(|file| PlRefPath::new(&file.path))
+            .collect();
+        LazyFrame::scan_parquet_files(paths, args).map_err(|source| self.unreadable(source))
+    }
+
+    /// The error for a fault that only shows while reading.
+    pub(super) fn unreadable(&self, source: PolarsError) -> Error {
+        Error::Read {
+            place: self.place(),
+            source,
+        }
+    }
+}
+
+/// The files behind one path as it was written, sorted, each with the length of the part before its hive keys.
+fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
+    let path = Path::new(written);
+    if path.is_dir() {
+        let mut files = Vec::new();
+        let mut others = Vec::new();
+        walk(path, &mut files, &mut others)?;
+        if files.is_empty() {
+            others.sort();
+            return Err(Error::NoFiles {
+                place: written.to_owned(),
+                found: others,
+            });
+        }
+        files.sort();
+        let root = written.len();
+        return Ok(files.into_iter().map(|file| (file, root)).collect());
+    }
+    if path.exists() {
+        let root = path.parent().map_or(0, |folder| folder.as_os_str().len());
+        return Ok(vec![(path.to_owned(), root)]);
+    }
+    let Some(star) = written.find(['*', '?', '[']) else {
+        return Err(Error::NotFound {
+            path: path.to_owned(),
+        });
+    };
+    let matches = glob::glob(written).map_err(|error| Error::BadValue {
+        key: "input".to_owned(),
+        found: format!("`{written}`"),
+        expected: format!("a glob ({error})"),
+    })?;
+    let root = written[..star].rfind('/').unwrap_or(0);
+    let mut files = Vec::new();
+    for entry in matches.flatten() {
+        if entry.is_dir() {
+            walk(&entry, &mut files, &mut Vec::new())?;
+        } else {
+            files.push(entry);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::NoFiles {
+            place: written.to_owned(),
+            found: Vec::new(),
+        });
+    }
+    files.sort();
+    Ok(files.into_iter().map(|file| (file, root)).collect())
+}
+
+/// Collects the Parquet files under a folder. Names that begin with `.` or `_` are marks of other programs.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<String>) -> Result<()> {
+    for entry in folder.read_dir().map_err(Error::io("list", folder))? {
+        let path = entry.map_err(Error::io("list", folder))?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let hidden = name.starts_with(['.', '_']);
+        if path.is_dir() && !hidden {
+            walk(&path, files, others)?;
+        } else if !hidden
+            && path.extension().is_some_and(|extension| {
+                EXTENSIONS
+                    .iter()
+                    .any(|known| extension.eq_ignore_ascii_case(known))
+            })
+        {
+            files.push(path);
+        } else {
+            others.push(name);
+        }
+    }
+    Ok(())
+}
+
+/// `year=2024/month=01` in the folders of a path, after its first `root` characters.
+fn hive_keys(path: &str, root: usize) -> Vec<(&str, &str)> {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders
+        .get(root..)
+        .unwrap_or("")
+        .split('/')
+        .filter_map(|folder| folder.split_once('='))
+        .collect()
+}
+
+/// Checks both ends of a file, and reads its footer.
+fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
+    let name = path.to_string_lossy().into_owned();
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let bytes = file.metadata().map_err(Error::io("read", path))?.len();
+    let mut head = [0; 4];
+    let got = file.read(&mut head).map_err(Error::io("read", path))?;
+    if got < head.len() || &head != MAGIC {
+        return Err(Error::NotParquet {
+            path: path.to_owned(),
+            found: if got == 0 {
+                "nothing (it is empty)".to_owned()
+            } else {
+                format!("`{}`", head[..got].escape_ascii())
+            },
+        });
+    }
+    let footer = read_footer(&mut file, bytes)
+        .map_err(Error::io("read", path))?
+        .ok_or_else(|| Error::Truncated {
+            path: path.to_owned(),
+            bytes,
+        })?;
+    let damaged = |source| Error::Read {
+        place: name.clone(),
+        source,
+    };
+    let mut reader = ParquetReader::new(file);
+    let rows = reader.num_rows().map_err(damaged)? as u64;
+    let mut schema = Schema::from_arrow_schema(reader.schema().map_err(damaged)?.as_ref());
+    for (key, _) in hive_keys(&name, root) {
+        // polars infers the type over all values of a key, so no single file knows it: asked for when it is scanned.
+        schema.insert(key.into(), DataType::Unknown(UnknownKind::Any));
+    }
+    let mut hash = Sha256::new();
+    hash.update(bytes.to_le_bytes());
+    hash.update(&footer);
+    let fingerprint = format!("sha256:{}", hex(&hash.finalize()));
+    Ok((
+        InputFile {
+            path: name,
+            bytes,
+            rows,
+            fingerprint,
+        },
+        Arc::new(schema),
+    ))
+}
+
+/// The bytes of the footer, or `None` where the file ends too early for one.
+fn read_footer(file: &mut File, bytes: u64) -> std::io::Result<Option<Vec<u8>>> {
+    const TAIL: u64 = 8;
+    if bytes < TAIL + MAGIC.len() as u64 {
+        return Ok(None);
+    }
+    let mut tail = [0; TAIL as usize];
+    file.seek(SeekFrom::Start(bytes - TAIL))?;
+    file.read_exact(&mut tail)?;
+    let [a, b, c, d, magic @ ..] = tail;
+    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
+    if &magic != MAGIC || bytes < length + TAIL + MAGIC.len() as u64 {
+        return Ok(None);
+    }
+    let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.seek(SeekFrom::Start(bytes - TAIL - length))?;
+    file.read_exact(&mut footer)?;
+    Ok(Some(footer))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

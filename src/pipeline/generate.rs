@@ -1,0 +1,260 @@
+//! Generated orders as tables.
+//!
+//! In: a [`Plan`] and how ids are to look. Out: a folder of monthly files, and beside it the truth behind them.
+//! Invariant: the truth never stands in the folder of the orders, so that the folder as a whole is an input.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Datelike};
+use polars::prelude::*;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::generate::{
+    Chunk, Dirt, Group, Orders, Plan, Summary, Truth, YEAR_ONE_US, chunks, groups,
+};
+use crate::store::{OrderFiles, write_new, write_table};
+
+/// The type of generated customer ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdType {
+    /// 1, 2, 3, … as 64-bit integers.
+    Int,
+    /// `C00000001`, …
+    String,
+}
+
+/// What was generated.
+#[derive(Debug, Serialize)]
+pub struct Generated {
+    /// Folder of the orders.
+    pub directory: PathBuf,
+    /// Files in it.
+    pub files: Vec<String>,
+    /// Customer by customer what is true.
+    pub truth_table: PathBuf,
+    /// The parameters and totals.
+    pub truth: PathBuf,
+    /// Totals.
+    pub summary: Summary,
+}
+
+/// The truth file.
+#[derive(Serialize)]
+struct TruthDocument<'a> {
+    plan: &'a Plan,
+    id_type: IdType,
+    groups: &'a [Group],
+    summary: &'a Summary,
+}
+
+/// Writes the orders of a plan.
+///
+/// # Errors
+/// [`Error::Exists`] for a folder that is in use, [`Error::Io`] where the system refuses.
+pub fn generate(
+    plan: &Plan,
+    id_type: IdType,
+    folder: &Path,
+    observe: &mut dyn FnMut(u64),
+) -> Result<Generated> {
+    let beside = |ending: &str| {
+        let mut name = folder.file_name().unwrap_or_default().to_os_string();
+        name.push(ending);
+        folder.with_file_name(name)
+    };
+    let mut files = OrderFiles::create(folder)?;
+    let mut summary = Summary::default();
+    let mut truths: Vec<DataFrame> = Vec::new();
+    for chunk in chunks(plan) {
+        for (month, rows) in months(&chunk.orders) {
+            files.write(&month, table(&chunk, rows, plan, id_type)?)?;
+        }
+        summary.add(&chunk);
+        truths.push(truth_table(&chunk.truth, id_type)?);
+        observe(summary.total.customers);
+    }
+    let files = files.publish()?;
+    let truth_path = beside(".truth.parquet");
+    let mut parts = truths.into_iter();
+    if let Some(mut all) = parts.next() {
+        for part in parts {
+            all.vstack_mut(&part)
+                .map_err(Error::polars("collect the truth"))?;
+        }
+        all.rechunk_mut();
+        write_table(&truth_path, &mut all)?;
+    }
+    let document = TruthDocument {
+        plan,
+        id_type,
+        groups: groups(),
+        summary: &summary,
+    };
+    let json_path = beside(".truth.json");
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Error::io("write", &json_path)(error.into()))?;
+    write_new(&json_path, &(text + "\n"), true)?;
+    Ok(Generated {
+        directory: folder.to_owned(),
+        files,
+        truth_table: truth_path,
+        truth: json_path,
+        summary,
+    })
+}
+
+/// The rows of each month. Rows are sorted by time, so that a month is a range.
+fn months(orders: &Orders) -> BTreeMap<String, std::ops::Range<usize>> {
+    let mut months: BTreeMap<String, std::ops::Range<usize>> = BTreeMap::new();
+    let mut start = 0;
+    while start < orders.len() {
+        let Some(day) = DateTime::from_timestamp_micros(orders.ordered_at_us[start]) else {
+            break;
+        };
+        let (year, month) = if day.month() == 12 {
+            (day.year() + 1, 1)
+        } else {
+            (day.year(), day.month() + 1)
+        };
+        let next = chrono::NaiveDate::from_ymd_opt(year, month, 1)
+            .and_then(|date| date.and_hms_opt(0, 0, 0))
+            .map_or(i64::MAX, |midnight| midnight.and_utc().timestamp_micros());
+        let end = start + orders.ordered_at_us[start..].partition_point(|&at| at < next);
+        months.insert(format!("{:04}-{:02}", day.year(), day.month()), start..end);
+        start = end;
+    }
+    months
+}
+
+fn ids(name: &str, customers: &[u64], id_type: IdType) -> Column {
+    match id_type {
+        IdType::Int => Int64Chunked::from_iter_values(
+            name.into(),
+            customers.iter().map(|&id| id.cast_signed()),
+        )
+        .into_column(),
+        IdType::String => StringChunked::from_iter_values(
+            name.into(),
+            customers.iter().map(|id| format!("C{id:08}")),
+        )
+        .into_column(),
+    }
+}
+
+/// Orders of one month, with their dirt.
+fn table(
+    chunk: &Chunk,
+    rows: std::ops::Range<usize>,
+    plan: &Plan,
+    id_type: IdType,
+) -> Result<DataFrame> {
+    let orders = &chunk.orders;
+    let first = chunk.dirt.partition_point(|(row, _)| *row < rows.start);
+    let end = chunk.dirt.partition_point(|(row, _)| *row < rows.end);
+    let dirt: BTreeMap<usize, Dirt> = chunk.dirt[first..end]
+        .iter()
+        .map(|&(row, kind)| (row - rows.start, kind))
+        .collect();
+    let has = |row: usize, kinds: &[Dirt]| dirt.get(&row).is_some_and(|kind| kinds.contains(kind));
+    let clean = |kinds: &'static [Dirt]| -> BooleanChunked {
+        (0..rows.len()).map(|row| Some(!has(row, kinds))).collect()
+    };
+    let times: Vec<i64> = orders.ordered_at_us[rows.clone()]
+        .iter()
+        .enumerate()
+        .map(|(row, &at)| {
+            if has(row, &[Dirt::YearOne]) {
+                YEAR_ONE_US
+            } else {
+                at
+            }
+        })
+        .collect();
+    let amounts: Vec<f64> = orders.amount_cents[rows.clone()]
+        .iter()
+        .enumerate()
+        .map(|(row, &cents)| {
+            if has(row, &[Dirt::NanAmount]) {
+                f64::NAN
+            } else {
+                cents as f64 / 100.0
+            }
+        })
+        .collect();
+    let n = rows.len();
+    let build = || {
+        let null_where_dirty = |column: Column, kinds: &'static [Dirt]| {
+            if dirt.is_empty() {
+                return Ok(column);
+            }
+            let nothing = Series::full_null(column.name().clone(), n, column.dtype());
+            let series = column.take_materialized_series();
+            series
+                .zip_with(&clean(kinds), &nothing)
+                .map(IntoColumn::into_column)
+        };
+        let time = Int64Chunked::from_vec("ordered_at".into(), times)
+            .into_column()
+            .cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
+        let mut columns = vec![
+            Int64Chunked::from_slice("order_id".into(), &orders.order_id[rows.clone()])
+                .into_column(),
+            null_where_dirty(
+                ids("customer_id", &orders.customer[rows.clone()], id_type),
+                &[Dirt::NullCustomer],
+            )?,
+            null_where_dirty(time, &[Dirt::NullTime])?,
+            null_where_dirty(
+                Float64Chunked::from_vec("amount".into(), amounts).into_column(),
+                &[Dirt::NullAmount],
+            )?,
+        ];
+        if plan.line_items {
+            let prices = orders.unit_price_cents[rows.clone()]
+                .iter()
+                .map(|&cents| cents as f64 / 100.0);
+            columns.extend([
+                Int32Chunked::from_slice("line".into(), &orders.line[rows.clone()]).into_column(),
+                Int32Chunked::from_slice("quantity".into(), &orders.quantity[rows.clone()])
+                    .into_column(),
+                Float64Chunked::from_iter_values("unit_price".into(), prices).into_column(),
+            ]);
+        }
+        DataFrame::new(n, columns)
+    };
+    build().map_err(Error::polars("put orders together"))
+}
+
+/// What is true of each customer.
+fn truth_table(truth: &Truth, id_type: IdType) -> Result<DataFrame> {
+    let names =
+        StringChunked::from_iter_values("group".into(), groups().iter().map(|group| group.name));
+    let build = || {
+        let group: Vec<IdxSize> = truth
+            .group
+            .iter()
+            .map(|&group| IdxSize::from(group))
+            .collect();
+        let columns = vec![
+            ids("customer_id", &truth.customer, id_type),
+            names
+                .take(&IdxCa::from_vec("group".into(), group))?
+                .into_column(),
+            Float64Chunked::from_slice("rate_per_day".into(), &truth.rate_per_day).into_column(),
+            Int64Chunked::from_slice("dropout".into(), &truth.dropout_us)
+                .into_column()
+                .cast(&DataType::Datetime(TimeUnit::Microseconds, None))?,
+            Float64Chunked::from_slice("spend_log_mean".into(), &truth.spend_log_mean)
+                .into_column(),
+            UInt32Chunked::from_slice("orders".into(), &truth.orders).into_column(),
+            UInt32Chunked::from_slice("refunds".into(), &truth.refunds).into_column(),
+            Int64Chunked::from_slice("spent_cents".into(), &truth.spent_cents).into_column(),
+            Int64Chunked::from_slice("refunded_cents".into(), &truth.refunded_cents).into_column(),
+        ];
+        DataFrame::new(truth.customer.len(), columns)
+    };
+    build().map_err(Error::polars("put the truth together"))
+}

@@ -1,0 +1,383 @@
+//! The jobs, readable aloud.
+//!
+//! In: a [`Config`]. Out: a published run, and a [`Report`] of it for people and programs.
+//! Invariant: the output folder is opened before the input, and nothing is published before everything is written.
+//! It prints nothing: it tells an observer which stage begins.
+
+mod generate;
+mod model;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+pub use generate::{Generated, IdType, generate};
+pub use model::{FORMAT_VERSION, Model};
+pub use tables::TiersDocument;
+
+use crate::cluster::{Quality, cluster};
+use crate::config::Config;
+use crate::error::{Error, Result, Warning};
+use crate::load::{Customers, Loaded, Reconciliation, load, survey};
+use crate::store::{Manifest, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model};
+use crate::{features, rules, tiers};
+
+/// A stage of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Parquet → customers.
+    Load,
+    /// Customers → matrix.
+    Features,
+    /// Matrix → clusters.
+    Cluster,
+    /// Clusters → tiers, customers → assignments.
+    Tiers,
+    /// Everything → files.
+    Write,
+}
+
+impl Stage {
+    /// The stages of a run, in order.
+    pub const ALL: [Self; 5] = [
+        Self::Load,
+        Self::Features,
+        Self::Cluster,
+        Self::Tiers,
+        Self::Write,
+    ];
+
+    /// Its name in timings and progress.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Features => "features",
+            Self::Cluster => "cluster",
+            Self::Tiers => "tiers",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// Told which stage begins.
+pub type Observer<'a> = &'a mut dyn FnMut(Stage);
+
+/// What a job did.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// `run`, `fit` or `assign`.
+    pub command: &'static str,
+    /// Name of the run.
+    pub run_id: String,
+    /// Its folder.
+    pub directory: PathBuf,
+    /// Where every row went.
+    pub rows: Reconciliation,
+    /// tiers.json.
+    #[serde(flatten)]
+    pub tiers: TiersDocument,
+    /// Names of the files in `directory`.
+    pub files: Vec<String>,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+pub struct Checked {
+    /// Input files.
+    pub files: usize,
+    /// As-of in force.
+    pub as_of: String,
+    /// Customers with at least one order.
+    pub customers: u64,
+    /// Where every row went.
+    pub rows: Reconciliation,
+    /// Rows rejected for a fault, of which `max_rejected` is the limit.
+    pub faults: u64,
+    /// Share of faulty rows from which nothing is published.
+    pub max_rejected: f64,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+    /// The limit that is broken, if one is.
+    #[serde(skip)]
+    pub broken: Option<Error>,
+}
+
+/// The nightly job: load → features → clusters → tiers → assignments → publish.
+///
+/// # Errors
+/// Whatever a stage refuses; then nothing is published.
+pub fn run(config: &Config, observe: Observer<'_>) -> Result<Report> {
+    let job = Job::open("run", config, observe)?;
+    job.fit_and_publish(true)
+}
+
+/// Fits a model and publishes it without assignments; `current` stays where it is.
+///
+/// # Errors
+/// Whatever a stage refuses; then nothing is published.
+pub fn fit(config: &Config, observe: Observer<'_>) -> Result<Report> {
+    let job = Job::open("fit", config, observe)?;
+    job.fit_and_publish(false)
+}
+
+/// Gives every customer a tier of a saved model, and publishes the assignments.
+///
+/// # Errors
+/// A model that cannot be read or was fitted under another config; whatever a stage refuses.
+pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Report> {
+    let mut job = Job::open("assign", config, observe)?;
+    let text = read_model(model)?;
+    let model = {
+        let parsed = Model::parse(&text, model)?;
+        parsed.check(config, model)?;
+        parsed
+    };
+    let loaded = job.stage(Stage::Load, |config| load(&config.input, &config.rfm))?;
+    job.publish(
+        &model,
+        &loaded,
+        Choice {
+            k_table: Vec::new(),
+            k_reason: format!("the model has k = {}", model.k),
+            warnings: Vec::new(),
+        },
+        true,
+    )
+}
+
+/// Looks at the input without modelling it.
+///
+/// # Errors
+/// What cannot be read at all; a broken limit is part of the answer.
+pub fn check(config: &Config) -> Result<Checked> {
+    let (loaded, broken) = survey(&config.input, &config.rfm)?;
+    Ok(Checked {
+        files: loaded.inputs.len(),
+        as_of: loaded.customers.as_of.text.clone(),
+        customers: loaded.customers.len() as u64,
+        faults: loaded.reconciliation.faults(),
+        rows: loaded.reconciliation,
+        max_rejected: config.input.max_rejected,
+        warnings: loaded.warnings,
+        broken,
+    })
+}
+
+/// One job under way.
+struct Job<'a> {
+    command: &'static str,
+    config: &'a Config,
+    folder: RunFolder,
+    observe: Observer<'a>,
+    timings: Map<String, Value>,
+}
+
+/// How the number of tiers was chosen.
+struct Choice {
+    k_table: Vec<Quality>,
+    k_reason: String,
+    warnings: Vec<Warning>,
+}
+
+impl<'a> Job<'a> {
+    fn open(command: &'static str, config: &'a Config, observe: Observer<'a>) -> Result<Self> {
+        tables::check_name(&config.input.customer)?;
+        Ok(Self {
+            command,
+            config,
+            folder: RunFolder::open(Path::new(&config.output.out))?,
+            observe,
+            timings: Map::new(),
+        })
+    }
+
+    /// Runs one stage, tells the observer, and keeps the time.
+    fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&Config) -> Result<T>) -> Result<T> {
+        (self.observe)(stage);
+        let start = Instant::now();
+        let result = work(self.config);
+        self.timings.insert(stage.name().to_owned(), seconds(start));
+        result
+    }
+
+    fn fit_and_publish(mut self, assign: bool) -> Result<Report> {
+        let loaded = self.stage(Stage::Load, |config| load(&config.input, &config.rfm))?;
+        let customers = &loaded.customers;
+        let (fitted, matrix) = self.stage(Stage::Features, |config| {
+            let fitted = features::fit(customers, &config.features)?;
+            let matrix = features::matrix(customers, &fitted.columns)?;
+            Ok((fitted, matrix))
+        })?;
+        let clusters = self.stage(Stage::Cluster, |config| {
+            cluster(matrix.view(), &config.cluster)
+        })?;
+        let ranked = tiers::rank(
+            customers,
+            &fitted.columns,
+            matrix.view(),
+            &clusters.clustering,
+            (&self.config.tiers, &self.config.cluster),
+        )?;
+        drop(matrix);
+        let scores = rules::quintiles(customers)?;
+        let model = Model::new(
+            self.config,
+            customers,
+            fitted.columns,
+            &clusters,
+            (&ranked, scores),
+        );
+        let mut warnings = fitted.warnings;
+        warnings.extend(clusters.warnings);
+        warnings.extend(ranked.warnings);
+        let choice = Choice {
+            k_table: clusters.k_table,
+            k_reason: clusters.k_reason,
+            warnings,
+        };
+        self.publish(&model, &loaded, choice, assign)
+    }
+
+    /// Places all customers by the model, writes every file, and publishes.
+    ///
+    /// A fresh run goes through here just as `assign` does, so that both give the same tiers to the last bit.
+    fn publish(
+        mut self,
+        model: &Model,
+        loaded: &Loaded,
+        choice: Choice,
+        assign: bool,
+    ) -> Result<Report> {
+        let customers = &loaded.customers;
+        let centroids = model.centroid_matrix();
+        let (placements, document) = self.stage(Stage::Tiers, |_| {
+            let matrix = features::matrix(customers, &model.features)?;
+            let placements = tiers::place(matrix.view(), centroids.view());
+            let mut warnings = loaded.warnings.clone();
+            warnings.extend(choice.warnings);
+            let document = TiersDocument {
+                as_of: customers.as_of.text.clone(),
+                customers: customers.len() as u64,
+                revenue: customers.revenue_where(|_| true),
+                tiers: tiers::profiles(
+                    customers,
+                    &placements,
+                    &model.tiers,
+                    &model.features,
+                    &centroids,
+                ),
+                k_table: choice.k_table,
+                k_reason: choice.k_reason,
+                warnings,
+            };
+            Ok((placements, document))
+        })?;
+        (self.observe)(Stage::Write);
+        let start = Instant::now();
+        let mut staging = self.folder.stage()?;
+        if assign {
+            let scores = rules::score(customers, &model.scores);
+            let mut table = tables::assignments(customers, &placements, &scores, model)?;
+            staging.parquet("assignments.parquet", &mut table)?;
+        }
+        staging.json("tiers.json", &document)?;
+        staging.json("model.json", model)?;
+        staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
+        self.timings
+            .insert(Stage::Write.name().to_owned(), seconds(start));
+        let published = self.write_manifest(staging, loaded, assign)?;
+        let mut files: Vec<String> = vec![
+            "tiers.json".into(),
+            "model.json".into(),
+            "manifest.json".into(),
+            "rejected.parquet".into(),
+        ];
+        if assign {
+            files.insert(0, "assignments.parquet".to_owned());
+        }
+        Ok(Report {
+            command: self.command,
+            run_id: published.run_id,
+            directory: published.path,
+            rows: loaded.reconciliation.clone(),
+            tiers: document,
+            files,
+        })
+    }
+
+    fn write_manifest(
+        &self,
+        mut staging: Staging<'_>,
+        loaded: &Loaded,
+        current: bool,
+    ) -> Result<Published> {
+        let run_id = staging.final_name(&self.run_id(loaded));
+        let rows = &loaded.reconciliation;
+        let outputs = staging.outputs().to_vec();
+        let manifest = Manifest {
+            run_id: run_id.clone(),
+            command: self.command,
+            config: &self.config.effective,
+            inputs: &loaded.inputs,
+            rows: Rows {
+                read: rows.read,
+                used: rows.used,
+                rejected: rows
+                    .rejected
+                    .iter()
+                    .map(|(reason, &n)| (reason.to_string(), n))
+                    .collect(),
+            },
+            customers: loaded.customers.len() as u64,
+            timings: self.timings.clone(),
+            peak_memory_bytes: peak_memory_bytes(),
+            outputs: &outputs,
+            versions: versions(),
+            seed: self.config.cluster.seed,
+        };
+        staging.json("manifest.json", &manifest)?;
+        staging.publish(&run_id, current)
+    }
+
+    /// The day that the run looks from, and a fingerprint of what it is a function of.
+    fn run_id(&self, loaded: &Loaded) -> String {
+        let customers: &Customers = &loaded.customers;
+        let mut hash = Sha256::new();
+        hash.update(self.command);
+        hash.update(env!("CARGO_PKG_VERSION"));
+        hash.update(&customers.as_of.text);
+        for input in &loaded.inputs {
+            hash.update(&input.fingerprint);
+        }
+        let mut config = self.config.effective.clone();
+        config.output = crate::config::OutputOptions::default();
+        config.input.input = None;
+        hash.update(serde_json::to_vec(&config).unwrap_or_default());
+        let digest: String = hash
+            .finalize()
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{}-{digest}", customers.as_of.date)
+    }
+}
+
+fn seconds(start: Instant) -> Value {
+    let micros = start.elapsed().as_micros();
+    Value::from((micros as f64 / 1e3).round() / 1e3)
+}
+
+fn versions() -> BTreeMap<&'static str, &'static str> {
+    BTreeMap::from([
+        ("tiermill", env!("CARGO_PKG_VERSION")),
+        ("polars", polars::VERSION),
+        ("model_format", "1"),
+    ])
+}

@@ -1,0 +1,125 @@
+//! The files of a run as data: assignments.parquet and tiers.json.
+//!
+//! In: customers, placements, scores and the model. Out: a table and a document, both in the form of DESIGN §5 and §8.
+
+use polars::prelude::*;
+use serde::Serialize;
+
+use super::model::Model;
+use crate::cluster::Quality;
+use crate::error::{Error, Result, Warning};
+use crate::load::Customers;
+use crate::rules::Scores;
+use crate::tiers::{Placements, TierProfile};
+
+/// tiers.json.
+#[derive(Debug, Clone, Serialize)]
+pub struct TiersDocument {
+    /// ISO 8601.
+    pub as_of: String,
+    /// Customers in all tiers.
+    pub customers: u64,
+    /// Their total amount.
+    pub revenue: f64,
+    /// Best first.
+    pub tiers: Vec<TierProfile>,
+    /// Quality of each k that was tried; empty where the model was given.
+    pub k_table: Vec<Quality>,
+    /// Why this k, in words.
+    pub k_reason: String,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// Columns of assignments.parquet after the customer.
+const COLUMNS: [&str; 15] = [
+    "as_of",
+    "recency_days",
+    "frequency",
+    "monetary",
+    "tenure_days",
+    "r_score",
+    "f_score",
+    "m_score",
+    "tier",
+    "tier_key",
+    "tier_name",
+    "margin",
+    "segment",
+    "previous_tier_key",
+    "tier_since",
+];
+
+/// Refuses a customer column that has the name of one of ours.
+///
+/// # Errors
+/// [`Error::Conflict`].
+pub(super) fn check_name(customer: &str) -> Result<()> {
+    if COLUMNS.contains(&customer) {
+        return Err(Error::Conflict {
+            first: format!("`customer = \"{customer}\"`"),
+            second: format!("the column `{customer}` of assignments.parquet"),
+            hint: "rename the customer column in the input".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// assignments.parquet.
+pub(super) fn assignments(
+    customers: &Customers,
+    placements: &Placements,
+    scores: &Scores,
+    model: &Model,
+) -> Result<DataFrame> {
+    let n = customers.len();
+    let by_tier = |name: &str, of: fn(&crate::tiers::Tier) -> &str| {
+        let names = StringChunked::from_iter_values(name.into(), model.tiers.iter().map(of));
+        let rows = IdxCa::from_vec("row".into(), placements.tiers.clone());
+        names.take(&rows).map(IntoColumn::into_column)
+    };
+    let as_of = |name: &str| {
+        let day = i32::try_from(customers.as_of.date.to_epoch_days()).unwrap_or(i32::MAX);
+        Column::new_scalar(
+            name.into(),
+            Scalar::new(DataType::Date, AnyValue::Date(day)),
+            n,
+        )
+    };
+    let no_text = |name: &str| Column::full_null(name.into(), n, &DataType::String);
+    let floats =
+        |name: &str, values: &[f64]| Float64Chunked::from_slice(name.into(), values).into_column();
+    let bytes =
+        |name: &str, values: &[i8]| Int8Chunked::from_slice(name.into(), values).into_column();
+    let ranks: Vec<i32> = placements
+        .tiers
+        .iter()
+        .map(|&tier| tier.cast_signed() + 1)
+        .collect();
+    let columns = || {
+        Ok(vec![
+            customers.ids.series().clone().into_column(),
+            as_of("as_of"),
+            floats("recency_days", &customers.recency_days),
+            Int64Chunked::from_slice("frequency".into(), &customers.frequency).into_column(),
+            floats("monetary", &customers.monetary),
+            match &customers.tenure_days {
+                Some(days) => floats("tenure_days", days),
+                None => Column::full_null("tenure_days".into(), n, &DataType::Float64),
+            },
+            bytes("r_score", &scores.recency),
+            bytes("f_score", &scores.frequency),
+            bytes("m_score", &scores.monetary),
+            Int32Chunked::from_vec("tier".into(), ranks).into_column(),
+            by_tier("tier_key", |tier| &tier.key)?,
+            by_tier("tier_name", |tier| &tier.name)?,
+            Float32Chunked::from_slice("margin".into(), &placements.margins).into_column(),
+            no_text("segment"),
+            no_text("previous_tier_key"),
+            as_of("tier_since"),
+        ])
+    };
+    columns()
+        .and_then(|columns| DataFrame::new(n, columns))
+        .map_err(Error::polars("put the assignments together"))
+}

@@ -1,0 +1,337 @@
+//! The folder of runs: written whole or not at all.
+//!
+//! In: a folder, tables and documents. Out: `runs/<run-id>/` and `current`, which points to the last run published.
+//! Invariant: a reader of `current` sees a whole run, or the one before. Files are written under a hidden name, synced,
+//! and renamed; whatever goes wrong before that leaves nothing behind. It is the only code that writes.
+
+mod manifest;
+mod orders;
+
+use std::fs::{self, File, TryLockError};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+pub use manifest::{Manifest, Rows, peak_memory_bytes};
+pub use orders::{OrderFiles, write_table};
+
+use crate::error::{Error, Result};
+
+/// Marks a folder as ours.
+const MARK: &str = ".tiermill";
+/// Begins the name of a run that is being written.
+const STAGING: &str = ".staging-";
+/// Rows of a row group: fixed, so that the bytes do not depend on threads or chunks.
+const ROW_GROUP: usize = 262_144;
+
+/// A folder of runs that this process may write to, until it is dropped.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Held, so that two runs never write to one folder at once. The system lets go of it when the process ends.
+    _lock: File,
+}
+
+/// One file of a run, as the manifest lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutputFile {
+    /// Name inside the run.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 of the contents, hexadecimal.
+    pub sha256: String,
+}
+
+impl RunFolder {
+    /// Makes or takes over the folder, before any work is done.
+    ///
+    /// # Errors
+    /// [`Error::OutNotOurs`] for a folder with other things in it, [`Error::OutBusy`] while another run writes,
+    /// [`Error::Io`] where the system refuses.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::OutNotOurs {
+                path: path.to_owned(),
+                found: "a file".to_owned(),
+            });
+        }
+        fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
+        let mark = path.join(MARK);
+        if !mark.exists() {
+            let mut entries = fs::read_dir(path).map_err(Error::io("list", path))?;
+            if let Some(entry) = entries.next() {
+                let entry = entry.map_err(Error::io("list", path))?;
+                return Err(Error::OutNotOurs {
+                    path: path.to_owned(),
+                    found: entry.file_name().to_string_lossy().into_owned(),
+                });
+            }
+        }
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&mark)
+            .map_err(Error::io("write to", path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::OutBusy {
+                    path: path.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
+        }
+        let runs = path.join("runs");
+        fs::create_dir_all(&runs).map_err(Error::io("create the folder", &runs))?;
+        // The lock is ours, so whatever is still being staged belongs to a process that was killed.
+        for entry in fs::read_dir(&runs).map_err(Error::io("list", &runs))? {
+            let entry = entry.map_err(Error::io("list", &runs))?;
+            if entry.file_name().to_string_lossy().starts_with(STAGING) {
+                fs::remove_dir_all(entry.path()).map_err(Error::io("remove", entry.path()))?;
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Begins a run; nothing of it can be seen until it is published.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn stage(&self) -> Result<Staging<'_>> {
+        let path = self
+            .path
+            .join("runs")
+            .join(format!("{STAGING}{}", std::process::id()));
+        fs::create_dir(&path).map_err(Error::io("create the folder", &path))?;
+        Ok(Staging {
+            folder: self,
+            path,
+            outputs: Vec::new(),
+        })
+    }
+}
+
+/// A run that is being written. Dropped before it is published, it is removed.
+#[derive(Debug)]
+pub struct Staging<'a> {
+    folder: &'a RunFolder,
+    path: PathBuf,
+    outputs: Vec<OutputFile>,
+}
+
+impl Staging<'_> {
+    /// Writes a table.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn parquet(&mut self, name: &str, frame: &mut DataFrame) -> Result<()> {
+        frame.rechunk_mut();
+        self.file(name, |file, path| write_parquet(file, path, frame))
+    }
+
+    /// Writes a JSON document.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn json(&mut self, name: &str, document: &impl Serialize) -> Result<()> {
+        self.file(name, |file, path| {
+            serde_json::to_writer_pretty(&mut *file, document)
+                .map_err(std::io::Error::from)
+                .and_then(|()| file.write_all(b"\n"))
+                .map_err(Error::io("write", path))
+        })
+    }
+
+    /// Files written so far, for the manifest.
+    pub fn outputs(&self) -> &[OutputFile] {
+        &self.outputs
+    }
+
+    /// Gives the run its name, and lets `current` point to it if it is `current` from now on.
+    ///
+    /// A run of the same name stays: the new one gets a number behind it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; then nothing is published.
+    pub fn publish(mut self, run_id: &str, current: bool) -> Result<Published> {
+        sync_folder(&self.path)?;
+        let runs = self.folder.path.join("runs");
+        let (run_id, path) = free_name(&runs, run_id);
+        fs::rename(&self.path, &path).map_err(Error::io("publish", &path))?;
+        // From here on there is nothing to clean up.
+        self.path = PathBuf::new();
+        sync_folder(&runs)?;
+        if current {
+            point_current(&self.folder.path, &run_id)?;
+        }
+        Ok(Published { run_id, path })
+    }
+
+    /// The name under which [`Self::publish`] will publish.
+    pub fn final_name(&self, run_id: &str) -> String {
+        free_name(&self.folder.path.join("runs"), run_id).0
+    }
+
+    fn file(
+        &mut self,
+        name: &str,
+        write: impl FnOnce(&mut Hashing, &Path) -> Result<()>,
+    ) -> Result<()> {
+        let path = self.path.join(name);
+        let file = create(&path)?;
+        let mut file = Hashing {
+            file: BufWriter::with_capacity(1 << 20, file),
+            hash: Sha256::new(),
+            bytes: 0,
+        };
+        write(&mut file, &path)?;
+        let fault = || Error::io("write", path.clone());
+        let inner = file
+            .file
+            .into_inner()
+            .map_err(|error| fault()(error.into_error()))?;
+        inner.sync_all().map_err(fault())?;
+        self.outputs.push(OutputFile {
+            path: name.to_owned(),
+            bytes: file.bytes,
+            sha256: file
+                .hash
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // An error is on its way out already, and the next run tries again.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// A run that readers can see.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its name.
+    pub run_id: String,
+    /// Its folder.
+    pub path: PathBuf,
+}
+
+/// The first of `id`, `id-2`, `id-3`, … that is free.
+fn free_name(runs: &Path, id: &str) -> (String, PathBuf) {
+    let mut name = id.to_owned();
+    let mut number = 1;
+    while runs.join(&name).exists() {
+        number += 1;
+        name = format!("{id}-{number}");
+    }
+    let path = runs.join(&name);
+    (name, path)
+}
+
+/// Swaps `current` by rename, so that there is no moment without one.
+fn point_current(folder: &Path, run_id: &str) -> Result<()> {
+    let current = folder.join("current");
+    let next = folder.join(".current-next");
+    let _ = fs::remove_file(&next);
+    std::os::unix::fs::symlink(Path::new("runs").join(run_id), &next)
+        .map_err(Error::io("create the link", &next))?;
+    fs::rename(&next, &current).map_err(Error::io("publish", &current))?;
+    sync_folder(folder)
+}
+
+fn sync_folder(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::io("sync", path))
+}
+
+#[expect(clippy::disallowed_methods, reason = "store is the code that writes")]
+fn create(path: &Path) -> Result<File> {
+    File::create(path).map_err(Error::io("create", path))
+}
+
+fn write_parquet(file: impl Write, path: &Path, frame: &mut DataFrame) -> Result<()> {
+    ParquetWriter::new(file)
+        .with_row_group_size(Some(ROW_GROUP))
+        .finish(frame)
+        .map(|_| ())
+        .map_err(|error| match error {
+            PolarsError::IO { error, .. } => Error::Io {
+                action: "write",
+                path: path.to_owned(),
+                source: std::io::Error::new(error.kind(), error.to_string()),
+            },
+            source => Error::Polars {
+                action: format!("write `{}`", path.display()),
+                source,
+            },
+        })
+}
+
+/// Counts and hashes what is written.
+struct Hashing {
+    file: BufWriter<File>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.hash.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Writes a text where there is none yet.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::Io`].
+pub fn write_new(path: &Path, text: &str, overwrite: bool) -> Result<()> {
+    if path.exists() && !overwrite {
+        return Err(Error::Exists {
+            path: path.to_owned(),
+            hint: "give another name, or `--force` to replace it".to_owned(),
+        });
+    }
+    let mut file = create(path)?;
+    file.write_all(text.as_bytes())
+        .map_err(Error::io("write", path))
+}
+
+/// Reads a model file.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Io`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the model file is the one thing that store reads"
+)]
+pub fn read_model(path: &Path) -> Result<String> {
+    if !path.exists() {
+        return Err(Error::NotFound {
+            path: path.to_owned(),
+        });
+    }
+    fs::read_to_string(path).map_err(Error::io("read", path))
+}

@@ -1,0 +1,264 @@
+//! Names of tiers.
+//!
+//! In: centroids and the config. Out: a code and two unique names for each tier.
+//! Invariant: two tiers of one code are told apart by the feature in which they differ most, never by a bare number.
+//!
+//! The eight names are the majority naming of the segment map of Chinese user operations: 重要 (key) where monetary is
+//! high; 价值, 发展, 保持, 挽留 (value, develop, keep, retain) by recency and frequency.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::{Members, bad_names, less_is_better};
+use crate::config::{Feature, FeatureConfig, Scale, TiersConfig, Transform};
+use crate::error::Result;
+use crate::features::{Fitted, raw};
+use crate::load::Customers;
+
+/// Code (R, F, M; 1 is good), English, Chinese.
+const SEGMENTS: [(&str, &str, &str); 8] = [
+    ("111", "Key value", "重要价值客户"),
+    ("101", "Key develop", "重要发展客户"),
+    ("011", "Key keep", "重要保持客户"),
+    ("001", "Key retain", "重要挽留客户"),
+    ("110", "General value", "一般价值客户"),
+    ("100", "General develop", "一般发展客户"),
+    ("010", "General keep", "一般保持客户"),
+    ("000", "General retain", "一般挽留客户"),
+];
+
+/// The code of each tier: each of R, F, M against the mean of all customers, in the transformed feature.
+pub(super) fn codes(
+    customers: &Customers,
+    columns: &[Fitted],
+    matrix: ArrayView2<'_, f64>,
+    centroids: &Array2<f64>,
+    members: &Members<'_>,
+) -> Result<Vec<String>> {
+    let mut codes = vec![String::new(); centroids.nrows()];
+    for feature in [Feature::RecencyDays, Feature::Frequency, Feature::Monetary] {
+        let column = columns.iter().position(|column| column.name == feature);
+        let (of_tiers, of_all) = match column {
+            Some(column) => {
+                let all = matrix.index_axis(Axis(1), column);
+                (
+                    centroids.column(column).to_vec(),
+                    all.sum() / all.len() as f64,
+                )
+            }
+            // The clusters do not know this feature; their customers do.
+            None => transformed_means(customers, feature, members)?,
+        };
+        for (code, mean) in codes.iter_mut().zip(of_tiers) {
+            let good = if less_is_better(feature) {
+                mean < of_all
+            } else {
+                of_all < mean
+            };
+            code.push(if good { '1' } else { '0' });
+        }
+    }
+    Ok(codes)
+}
+
+fn transformed_means(
+    customers: &Customers,
+    feature: Feature,
+    members: &Members<'_>,
+) -> Result<(Vec<f64>, f64)> {
+    let plain = FeatureConfig {
+        feature,
+        transform: Transform::Log1p,
+        scale: Scale::Zscore,
+        weight: 1.0,
+        winsorise: None,
+    };
+    let fitted = crate::features::fit(customers, &[plain])?;
+    let values: Vec<f64> = match fitted.columns.first() {
+        Some(column) => raw(customers, feature)?
+            .into_iter()
+            .map(|value| column.apply(value))
+            .collect(),
+        None => Vec::new(),
+    };
+    let all = values.iter().sum::<f64>() / values.len() as f64;
+    Ok((members.means(&values), all))
+}
+
+/// English and Chinese name of each tier.
+pub(super) fn names(
+    codes: &[String],
+    columns: &[Fitted],
+    centroids: &Array2<f64>,
+    config: &TiersConfig,
+) -> Result<Vec<(String, String)>> {
+    for (key, names) in [
+        ("tier-names", &config.names),
+        ("tier-names-zh", &config.names_zh),
+    ] {
+        if let Some(names) = names
+            && names.len() != codes.len()
+        {
+            return Err(bad_names(key, names.len(), codes.len()));
+        }
+    }
+    let built_in = |code: &str| SEGMENTS.iter().find(|(known, _, _)| *known == code);
+    let english: Vec<String> = codes
+        .iter()
+        .map(|code| {
+            let own = config.code_names.get(code).and_then(|name| name.en.clone());
+            own.unwrap_or_else(|| {
+                built_in(code)
+                    .map_or(code.as_str(), |(_, english, _)| english)
+                    .to_owned()
+            })
+        })
+        .collect();
+    let chinese: Vec<String> = codes
+        .iter()
+        .map(|code| {
+            let own = config.code_names.get(code).and_then(|name| name.zh.clone());
+            own.unwrap_or_else(|| {
+                built_in(code)
+                    .map_or(code.as_str(), |(_, _, chinese)| chinese)
+                    .to_owned()
+            })
+        })
+        .collect();
+    let english = match &config.names {
+        Some(names) => names.clone(),
+        None => unique(english, columns, centroids, qualifier_en),
+    };
+    let chinese = match (&config.names_zh, &config.names) {
+        (Some(names), _) | (None, Some(names)) => names.clone(),
+        (None, None) => unique(chinese, columns, centroids, qualifier_zh),
+    };
+    Ok(english.into_iter().zip(chinese).collect())
+}
+
+/// Adds to names that stand more than once what tells their tiers apart.
+fn unique(
+    names: Vec<String>,
+    columns: &[Fitted],
+    centroids: &Array2<f64>,
+    qualifier: fn(Feature, usize, usize) -> String,
+) -> Vec<String> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (tier, name) in names.iter().enumerate() {
+        groups.entry(name).or_default().push(tier);
+    }
+    let mut unique = names.clone();
+    for (name, mut tiers) in groups {
+        if tiers.len() < 2 {
+            continue;
+        }
+        let column = widest(&tiers, centroids);
+        let feature = columns[column].name;
+        tiers.sort_by(|&a, &b| {
+            let descending = centroids[[b, column]].total_cmp(&centroids[[a, column]]);
+            if less_is_better(feature) {
+                descending.reverse()
+            } else {
+                descending
+            }
+        });
+        let count = tiers.len();
+        for (place, tier) in tiers.into_iter().enumerate() {
+            unique[tier] = format!("{name} · {}", qualifier(feature, place, count));
+        }
+    }
+    unique
+}
+
+/// The column in which these tiers lie farthest apart.
+fn widest(tiers: &[usize], centroids: &Array2<f64>) -> usize {
+    let width = |column: usize| {
+        let values = tiers.iter().map(|&tier| centroids[[tier, column]]);
+        let high = values.clone().fold(f64::NEG_INFINITY, f64::max);
+        high - values.fold(f64::INFINITY, f64::min)
+    };
+    (0..centroids.ncols())
+        .max_by(|&a, &b| width(a).total_cmp(&width(b)).then(b.cmp(&a)))
+        .unwrap_or(0)
+}
+
+/// `highest spend`, `second highest spend`, …, `lowest spend`; place 0 is best.
+fn qualifier_en(feature: Feature, place: usize, count: usize) -> String {
+    let (best, worst) = match feature {
+        Feature::RecencyDays => ("most recent", "least recent"),
+        Feature::Frequency => ("most orders", "fewest orders"),
+        Feature::Monetary => ("highest spend", "lowest spend"),
+        Feature::TenureDays => ("longest known", "newest"),
+        Feature::Aov => ("largest orders", "smallest orders"),
+    };
+    match place {
+        0 => best.to_owned(),
+        last if last + 1 == count => worst.to_owned(),
+        _ => {
+            const ORDINALS: [&str; 9] = [
+                "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+                "tenth",
+            ];
+            let ordinal = ORDINALS
+                .get(place - 1)
+                .map_or_else(|| format!("{}th", place + 1), |&word| word.to_owned());
+            format!("{ordinal} {best}")
+        }
+    }
+}
+
+/// The same in Chinese.
+fn qualifier_zh(feature: Feature, place: usize, count: usize) -> String {
+    let (quantity, more, most, least) = match feature {
+        Feature::RecencyDays => ("购买", "近", "最近", "最远"),
+        Feature::Frequency => ("订单", "多", "最多", "最少"),
+        Feature::Monetary => ("消费", "高", "最高", "最低"),
+        Feature::TenureDays => ("注册", "久", "最久", "最新"),
+        Feature::Aov => ("客单价", "高", "最高", "最低"),
+    };
+    match place {
+        0 => format!("{quantity}{most}"),
+        last if last + 1 == count => format!("{quantity}{least}"),
+        _ => {
+            const DIGITS: [&str; 9] = ["二", "三", "四", "五", "六", "七", "八", "九", "十"];
+            let ordinal = DIGITS
+                .get(place - 1)
+                .map_or_else(|| (place + 1).to_string(), |&digit| digit.to_owned());
+            format!("{quantity}第{ordinal}{more}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qualifiers_name_both_ends_and_count_between_them() {
+        let english: Vec<String> = (0..4)
+            .map(|place| qualifier_en(Feature::Monetary, place, 4))
+            .collect();
+        assert_eq!(
+            english,
+            [
+                "highest spend",
+                "second highest spend",
+                "third highest spend",
+                "lowest spend"
+            ]
+        );
+        let chinese: Vec<String> = (0..3)
+            .map(|place| qualifier_zh(Feature::RecencyDays, place, 3))
+            .collect();
+        assert_eq!(chinese, ["购买最近", "购买第二近", "购买最远"]);
+    }
+
+    #[test]
+    fn the_map_names_each_of_the_eight_codes_once() {
+        let codes: std::collections::BTreeSet<&str> =
+            SEGMENTS.iter().map(|&(code, _, _)| code).collect();
+        let expected: Vec<String> = (0..8).map(|n| format!("{n:03b}")).collect();
+        assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,112 @@
+//! What the customers of a tier are like.
+//!
+//! In: customers and their placements. Out: a [`TierProfile`] per tier.
+//! Invariant: every figure is counted over all customers of the tier; revenue is summed in integers.
+
+use ndarray::Array2;
+use serde::Serialize;
+
+use super::{Placements, Tier};
+use crate::features::{Fitted, quantile};
+use crate::load::Customers;
+
+/// Mean and order statistics of one quantity over the customers of a tier.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Middle value (type 7).
+    pub median: f64,
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+}
+
+/// A tier with its figures: an entry of `tiers` in tiers.json.
+#[derive(Debug, Clone, Serialize)]
+pub struct TierProfile {
+    /// Permanent key.
+    pub key: String,
+    /// 1 is best.
+    pub rank: u32,
+    /// Code of the centroid.
+    pub code: String,
+    /// English name.
+    pub name: String,
+    /// Chinese name.
+    pub name_zh: String,
+    /// Customers.
+    pub customers: u64,
+    /// Their share of all customers.
+    pub customer_share: f64,
+    /// Their total amount.
+    pub revenue: f64,
+    /// Its share of the total amount of all customers; null where that is not above 0.
+    pub revenue_share: Option<f64>,
+    /// Days since the last order; null for a tier without customers.
+    pub recency_days: Option<Spread>,
+    /// Orders; null for a tier without customers.
+    pub frequency: Option<Spread>,
+    /// Amount; null for a tier without customers.
+    pub monetary: Option<Spread>,
+    /// Centroid by feature, in original units.
+    pub centroid: serde_json::Map<String, serde_json::Value>,
+    /// Centroid in the order of the model's features, in the scaled space.
+    pub centroid_scaled: Vec<f64>,
+}
+
+/// Describes every tier.
+pub fn profiles(
+    customers: &Customers,
+    placements: &Placements,
+    tiers: &[Tier],
+    columns: &[Fitted],
+    centroids: &Array2<f64>,
+) -> Vec<TierProfile> {
+    let all_revenue = customers.revenue_where(|_| true);
+    tiers
+        .iter()
+        .zip(centroids.outer_iter())
+        .enumerate()
+        .map(|(index, (tier, centroid))| {
+            let rows: Vec<usize> = (0..customers.len())
+                .filter(|&row| placements.tiers[row] as usize == index)
+                .collect();
+            let revenue = customers.revenue_where(|row| placements.tiers[row] as usize == index);
+            TierProfile {
+                key: tier.key.clone(),
+                rank: tier.rank,
+                code: tier.code.clone(),
+                name: tier.name.clone(),
+                name_zh: tier.name_zh.clone(),
+                customers: rows.len() as u64,
+                customer_share: rows.len() as f64 / customers.len() as f64,
+                revenue,
+                revenue_share: (0.0 < all_revenue).then(|| revenue / all_revenue),
+                recency_days: spread(rows.iter().map(|&row| customers.recency_days[row])),
+                frequency: spread(rows.iter().map(|&row| customers.frequency[row] as f64)),
+                monetary: spread(rows.iter().map(|&row| customers.monetary[row])),
+                centroid: columns
+                    .iter()
+                    .zip(centroid)
+                    .map(|(column, &value)| (column.name.to_string(), column.invert(value).into()))
+                    .collect(),
+                centroid_scaled: centroid.to_vec(),
+            }
+        })
+        .collect()
+}
+
+fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
+    let mut sorted: Vec<f64> = values.collect();
+    let n = sorted.len() as f64;
+    let mean = sorted.iter().sum::<f64>() / n;
+    sorted.sort_unstable_by(f64::total_cmp);
+    Some(Spread {
+        mean,
+        median: quantile::median(&sorted),
+        min: *sorted.first()?,
+        max: *sorted.last()?,
+    })
+}
