@@ -177,6 +177,16 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// The account of the rows does not add up. It is a fault of tiermill, or the input changed while it was read.
+    #[error("{read} rows read, but {used} used and {rejected} rejected")]
+    Unreconciled {
+        /// Rows according to the files.
+        read: u64,
+        /// Rows that made the customers.
+        used: u64,
+        /// Rows that were counted as rejected.
+        rejected: u64,
+    },
     /// An amount that the fixed point cannot hold.
     #[error(
         "customer `{customer}` has an amount of {amount}, more than {decimals} decimals leave room for"
@@ -455,6 +465,9 @@ impl Error {
             Self::OutNotOurs { found, .. } => {
                 Some(format!("it holds `{found}`; give `--out` a new or empty folder"))
             }
+            Self::Unreconciled { .. } => Some(
+                "has the input changed while it was read? If not, please report this with the config".to_owned(),
+            ),
             Self::OutBusy { .. } => Some("wait for it to end, or give another `--out`".to_owned()),
             _ => None,
         }

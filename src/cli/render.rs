@@ -21,10 +21,10 @@ pub(super) fn report(report: &Report) -> String {
         "{TITLE}{} tiers of {} customers, as of {}{TITLE:#}",
         tiers.tiers.len(),
         count(tiers.customers),
-        tiers.as_of
+        moment(&tiers.as_of)
     );
     let _ = writeln!(text, "{}.\n", tiers.k_reason);
-    let _ = writeln!(text, "{}", tier_table(&tiers.tiers));
+    let _ = writeln!(text, "{}\n", tier_table(&tiers.tiers).trim_fmt());
     let _ = writeln!(
         text,
         "Code: recency, frequency, monetary; 1 is better than the mean of all customers. Recency (days), orders and monetary are medians.\n"
@@ -50,7 +50,7 @@ pub(super) fn checked(checked: &Checked) -> String {
         count(checked.customers),
         checked.files,
         if checked.files == 1 { "" } else { "s" },
-        checked.as_of
+        moment(&checked.as_of)
     );
     let _ = writeln!(text, "{}", reconciliation(&checked.rows));
     let _ = writeln!(
@@ -138,7 +138,7 @@ fn reconciliation(rows: &Reconciliation) -> String {
                 reason.meaning().to_owned(),
             ]);
         }
-        let _ = writeln!(text, "{table}");
+        let _ = writeln!(text, "{}", table.trim_fmt());
     }
     text
 }
@@ -174,9 +174,17 @@ fn number(value: f64, decimals: usize) -> String {
     }
 }
 
-/// 12.3 %.
+/// 12.3 %; never 0.0 % for something that is there.
 fn percent(share: f64) -> String {
+    if 0.0 < share && share < 0.000_5 {
+        return "< 0.1 %".to_owned();
+    }
     format!("{:.1} %", share * 100.0)
+}
+
+/// A midnight is a day.
+fn moment(iso: &str) -> &str {
+    iso.strip_suffix("T00:00:00").unwrap_or(iso)
 }
 
 fn grouped(digits: &str) -> String {

@@ -91,17 +91,17 @@ fn into_tables(table: Table) -> Result<Table> {
                     put(&mut sorted, name, inner_key, inner_value);
                 }
             }
-            (_, value) => match home(&key) {
-                Some(name) => put(&mut sorted, name, key, value),
-                None => {
+            (_, value) => {
+                let Some(name) = home(&key) else {
                     let mut known: Vec<String> = catalogue
                         .iter()
                         .map(|(name, _)| format!("[{name}]"))
                         .collect();
                     known.extend(catalogue.iter().flat_map(|(_, keys)| keys.clone()));
                     return Err(unknown("the top level".to_owned(), key, None, known));
-                }
-            },
+                };
+                put(&mut sorted, name, key, value);
+            }
         }
     }
     Ok(sorted)

@@ -591,7 +591,7 @@ fn missing(key: &'static str, placeholder: &str) -> Error {
     }
 }
 
-fn bad_value(key: &str, found: impl ToString, expected: &str) -> Error {
+fn bad_value(key: &str, found: impl std::fmt::Display, expected: &str) -> Error {
     Error::BadValue {
         key: key.to_owned(),
         found: found.to_string(),

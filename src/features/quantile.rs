@@ -10,6 +10,11 @@ pub fn type7(sorted: &[f64], level: f64) -> f64 {
     let place = level.clamp(0.0, 1.0) * last as f64;
     let below = place.floor();
     let fraction = place - below;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a whole number from 0 to the last index"
+    )]
     let index = (below as usize).min(last);
     let low = sorted[index];
     let high = sorted[(index + 1).min(last)];

@@ -87,7 +87,7 @@ pub(super) fn position(quantiles: &[f64], value: f64) -> f64 {
         let i = quantiles.partition_point(|&q| q < value);
         between(quantiles, i, value)
     };
-    (from_below + from_above) / 2.0 / last
+    f64::midpoint(from_below, from_above) / last
 }
 
 /// The fractional index of `value` in front of index `i`.

@@ -81,98 +81,54 @@ pub fn power_lambda(values: &[f64]) -> f64 {
     minimum(loss)
 }
 
-/// The place of the minimum of a function with one valley: steps of growing width around 0 to 2 find three points that
-/// enclose it, then golden section and parabolas close in (Brent 1973).
+/// The place of the minimum of a function with one valley: steps of growing width find three points that enclose it,
+/// then golden section closes in. Near a minimum a function moves by the square of the distance, so that about eight
+/// digits of the place can be seen in f64; that is where it stops.
 fn minimum(f: impl Fn(f64) -> f64) -> f64 {
+    /// 2 − the golden ratio: how far into the larger part the next look goes.
+    const GOLDEN: f64 = 0.381_966_011_250_105;
+    const CLOSE_ENOUGH: f64 = 1e-9;
     let (mut low, mut mid, mut high) = (-1.0, 0.5, 2.0);
-    let (mut f_low, mut f_mid, mut f_high) = (f(low), f(mid), f(high));
+    let (mut at_low, mut at_mid, mut at_high) = (f(low), f(mid), f(high));
     for _ in 0..60 {
-        if f_mid <= f_low && f_mid <= f_high {
+        if at_mid <= at_low && at_mid <= at_high {
             break;
         }
         let width = high - low;
-        if f_low < f_high {
-            (high, f_high) = (mid, f_mid);
-            (mid, f_mid) = (low, f_low);
+        if at_low < at_high {
+            (high, at_high) = (mid, at_mid);
+            (mid, at_mid) = (low, at_low);
             low -= width;
-            f_low = f(low);
+            at_low = f(low);
         } else {
-            (low, f_low) = (mid, f_mid);
-            (mid, f_mid) = (high, f_high);
+            (low, at_low) = (mid, at_mid);
+            (mid, at_mid) = (high, at_high);
             high += width;
-            f_high = f(high);
+            at_high = f(high);
         }
     }
-    brent(f, low, mid, high)
-}
-
-fn brent(f: impl Fn(f64) -> f64, mut low: f64, start: f64, mut high: f64) -> f64 {
-    const GOLDEN: f64 = 0.381_966_011_250_105;
-    // Near a minimum a function moves by the square of the distance, so no better place can be seen in f64.
-    const TOLERANCE: f64 = 1.5e-8;
-    let (mut x, mut w, mut v) = (start, start, start);
-    let (mut fx, mut fw, mut fv) = {
-        let value = f(start);
-        (value, value, value)
-    };
-    let (mut step, mut before_last) = (0.0_f64, 0.0_f64);
-    for _ in 0..200 {
-        let middle = f64::midpoint(low, high);
-        let tolerance = TOLERANCE * x.abs() + 1e-11;
-        if (x - middle).abs() <= 2.0 * tolerance - 0.5 * (high - low) {
-            break;
-        }
-        let mut golden = true;
-        if tolerance < before_last.abs() {
-            let r = (x - w) * (fx - fv);
-            let mut q = (x - v) * (fx - fw);
-            let mut p = (x - v) * q - (x - w) * r;
-            q = 2.0 * (q - r);
-            if 0.0 < q {
-                p = -p;
-            }
-            q = q.abs();
-            let last = before_last;
-            before_last = step;
-            if p.abs() < (0.5 * q * last).abs() && q * (low - x) < p && p < q * (high - x) {
-                step = p / q;
-                golden = false;
-            }
-        }
-        if golden {
-            before_last = if x < middle { high - x } else { low - x };
-            step = GOLDEN * before_last;
-        }
-        let u = x + if step.abs() < tolerance {
-            tolerance.copysign(step)
+    while CLOSE_ENOUGH * (1.0 + mid.abs()) < high - low {
+        let right = mid - low < high - mid;
+        let next = if right {
+            mid + GOLDEN * (high - mid)
         } else {
-            step
+            mid - GOLDEN * (mid - low)
         };
-        let fu = f(u);
-        if fu <= fx {
-            if u < x {
-                high = x
+        let at_next = f(next);
+        if at_next < at_mid {
+            if right {
+                low = mid;
             } else {
-                low = x
+                high = mid;
             }
-            (v, fv) = (w, fw);
-            (w, fw) = (x, fx);
-            (x, fx) = (u, fu);
+            (mid, at_mid) = (next, at_next);
+        } else if right {
+            high = next;
         } else {
-            if u < x {
-                low = u
-            } else {
-                high = u
-            }
-            if fu <= fw || w.total_cmp(&x).is_eq() {
-                (v, fv) = (w, fw);
-                (w, fw) = (u, fu);
-            } else if fu <= fv || v.total_cmp(&x).is_eq() || v.total_cmp(&w).is_eq() {
-                (v, fv) = (u, fu);
-            }
+            low = next;
         }
     }
-    x
+    mid
 }
 
 /// How lopsided values are: the third standardised moment, 0 for a symmetric distribution and for constant values.

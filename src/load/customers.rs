@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 
 use super::moment::Clock;
-use super::orders::with_reason;
 use super::reconcile::{Reason, Reconciliation};
+use super::rejected::with_reason;
 use super::rows::{CODE, Needed, check_customer};
 use super::source::Source;
 use super::{CustomerIds, Customers, Loaded, id_text};
@@ -33,12 +33,8 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
         }
     };
     let table = Table::new(source, input)?;
-    let coded = table
-        .frame
-        .with_columns([code(&table.rules).alias(CODE)])
-        .collect_with_engine(Engine::Streaming)
-        .map_err(|error| source.unreadable(error))?
-        .unwrap_single();
+    let coded = table.frame.with_columns([code(&table.rules).alias(CODE)]);
+    let coded = source.collect(coded)?;
     let (reconciliation, rejected) = split_off(&coded, source, input, &table.columns)?;
     let usable = select(&coded, 0)?
         .sort([input.customer.as_str()], SortMultipleOptions::default())

@@ -404,6 +404,8 @@ fn range(column: &ColumnProfile) -> String {
     let (Some(min), Some(max)) = (column.min, column.max) else {
         return String::new();
     };
+    // Cents are shown and the dust of floating point is not.
+    let [min, max] = [min, max].map(|value| (value * 1e4).round() / 1e4);
     let negative = percent(column.negative_share);
     if 0.0 < column.negative_share {
         format!("from {min} to {max}, {negative} of them below zero")

@@ -52,7 +52,9 @@ rank-by = "monetary" | feature whose mean ranks the tiers, best first"#;
 const OUTPUT: &str = r#"
 out = "out" | folder that receives the runs"#;
 
-/// The commented `tiermill.toml` of a guess about `input`; `columns` are named where a key has to be filled in.
+/// The commented `tiermill.toml` of a guess.
+///
+/// `input` is a path, or several on a line each; `columns` are named where a key has to be filled in.
 pub fn to_toml(guess: &Guess, input: &str, columns: &[ColumnProfile]) -> String {
     let mut page = Page::default();
     page.comment("Settings of tiermill, guessed by `tiermill init` from the columns of the input.");
@@ -69,7 +71,7 @@ pub fn to_toml(guess: &Guess, input: &str, columns: &[ColumnProfile]) -> String 
     }
     page.table("input");
     page.comment("Parquet files, folders or globs.");
-    page.key("input", &quoted(input));
+    page.key("input", &paths(input));
     match guess.level {
         Level::Orders => order_keys(&mut page, guess, columns),
         Level::Customers => customer_keys(&mut page, guess, columns),
@@ -262,6 +264,15 @@ fn tier_keys(page: &mut Page, guess: &Guess) {
     page.comment("With k = 3 the tiers can be named by rank: tier-names = [\"Gold\", \"Silver\", \"Bronze\"].");
 }
 
+/// One path as a string, several as an array.
+fn paths(input: &str) -> String {
+    let paths: Vec<String> = input.split('\n').map(quoted).collect();
+    match paths.as_slice() {
+        [path] => path.clone(),
+        _ => format!("[{}]", paths.join(", ")),
+    }
+}
+
 /// The columns of a type, as the end of a sentence.
 fn listed(columns: &[ColumnProfile], fits: impl Fn(&ColumnProfile) -> bool) -> String {
     let fit = columns.iter().filter(|column| fits(column));
@@ -385,5 +396,199 @@ fn one_line(text: &str) -> String {
         shown(text)
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::{Table, Value};
+
+    use super::*;
+    use crate::load::guess::guess;
+    use crate::load::guess::tests::{
+        cdnow, chinese, event_log, hopeless, online_retail, quoted_names, ready_customers,
+        shop_export,
+    };
+
+    fn all() -> [Vec<ColumnProfile>; 8] {
+        [
+            cdnow(),
+            online_retail(),
+            chinese(),
+            shop_export(),
+            event_log(),
+            ready_customers(),
+            hopeless(),
+            quoted_names(),
+        ]
+    }
+
+    fn page(columns: &[ColumnProfile]) -> String {
+        to_toml(&guess(columns), "data/*.parquet", columns)
+    }
+
+    #[test]
+    fn the_text_holds_what_was_guessed() {
+        for columns in all() {
+            let guess = guess(&columns);
+            let table: Table = page(&columns).parse().unwrap();
+            for (key, pick) in [
+                ("customer", &guess.customer),
+                ("time", &guess.time),
+                ("amount", &guess.amount),
+                ("order", &guess.order),
+                ("event", &guess.event),
+                ("where", &guess.filter),
+                ("recency-column", &guess.recency),
+                ("frequency-column", &guess.frequency),
+                ("monetary-column", &guess.monetary),
+            ] {
+                let active = pick.as_ref().filter(|pick| pick.active);
+                let expected = active.map(|pick| pick.value.as_str());
+                assert_eq!(
+                    table["input"].get(key).and_then(Value::as_str),
+                    expected,
+                    "{key}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_offered_key_can_be_set_by_taking_its_mark_away() {
+        for columns in all() {
+            let page = page(&columns);
+            let offers = page.lines().filter_map(|line| line.strip_prefix("# "));
+            for offer in offers.map(|line| line.trim_start_matches("or: ")) {
+                let key = offer.split_once(" = ").map_or("", |(key, _)| key);
+                if !key.is_empty()
+                    && key
+                        .bytes()
+                        .all(|byte| byte == b'-' || byte.is_ascii_lowercase())
+                {
+                    assert!(offer.parse::<Table>().is_ok(), "{offer}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_live_key_stands_under_its_reason() {
+        for columns in all() {
+            let page = page(&columns);
+            let lines: Vec<&str> = page.lines().collect();
+            for pair in lines.windows(2) {
+                let live = pair[1].contains(" = ") && !pair[1].starts_with('#');
+                assert!(!live || pair[0].starts_with("# "), "{}", pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_says_fill_in() {
+        let hopeless = page(&hopeless());
+        assert!(hopeless.contains("# FILL IN before the first run: customer, time.\n"));
+        assert!(hopeless.contains("\n# customer = \"\"\n"));
+        assert!(!page(&online_retail()).contains("FILL IN"));
+        assert!(page(&ready_customers()).contains("\n# FILL IN the day"));
+    }
+
+    #[test]
+    fn the_types_of_an_activity_log_come_with_weights() {
+        let page = page(&event_log());
+        let table = page
+            .replace("# [features.monetary]", "[features.monetary]")
+            .replace("# weights", "weights")
+            .parse::<Table>()
+            .unwrap();
+        let weights = &table["features"]["monetary"]["weights"];
+        let read = ["view", "comment", "like", "purchase"].map(|event| weights[event].as_integer());
+        assert_eq!(read, [Some(1), Some(5), Some(2), Some(10)]);
+    }
+
+    #[test]
+    fn strings_survive_whatever_they_hold() {
+        for text in [
+            "plain",
+            "客户",
+            "it's",
+            "a \"b\"",
+            "it's \"both\" \\",
+            "tab\tline\nfeed\r\u{0}\u{7f}\u{85}",
+            "C:\\data",
+            "# no comment",
+            "",
+        ] {
+            let table: Table = format!("x = {}", quoted(text)).parse().unwrap();
+            assert_eq!(table["x"].as_str(), Some(text));
+        }
+    }
+
+    #[test]
+    fn several_inputs_become_an_array() {
+        assert_eq!(paths("a.parquet"), "\"a.parquet\"");
+        assert_eq!(paths("a b.parquet\nc'd"), "[\"a b.parquet\", \"c'd\"]");
+    }
+
+    #[test]
+    fn online_retail_is_explained() {
+        insta::assert_snapshot!(explain(&guess(&online_retail())).join("\n"), @r#"
+        level       = orders   because a customer has 93.1 rows on average
+        customer    = customer_id   because its name says customer (str); 4,372 different values in 541,909 rows; empty in 135,080 of 541,909 rows (24.9 %)
+        time        = invoice_date   because its name says when (datetime[μs]); such as `2010-12-01 08:26:00`
+        amount      = quantity * unit_price   because `unit_price` is the price of one and `quantity` says how many, while no column holds the total of a row
+        order       = invoice_no   because its name says order (str); 25,900 different values in 541,909 rows, so an order has 20.9 rows
+        where       = customer_id IS NOT NULL   because `customer_id` is empty in 135,080 of 541,909 rows (24.9 %), and a run stops where more than 1 % of the rows are faulty (`max-rejected`)
+        deduplicate   not set; could be true: rows have no number of their own, so two equal rows may be one that came twice
+        note: orders such as `C536379` look cancelled and 2 % of `quantity` are below zero; `refunds = "net"` (the default) handles this: refunds lower M, are no orders and make nobody recent
+        "#);
+    }
+
+    #[test]
+    fn online_retail_becomes_a_config() {
+        let page = page(&online_retail());
+        let (guessed, _) = page.split_once("\n[features]").unwrap();
+        insta::assert_snapshot!(guessed, @r#"
+        # Settings of tiermill, guessed by `tiermill init` from the columns of the input.
+        # Check what is set, then run `tiermill check`.
+        # Note: orders such as `C536379` look cancelled and 2 % of `quantity` are below zero; `refunds =
+        # "net"` (the default) handles this: refunds lower M, are no orders and make nobody recent.
+
+        [input]
+        # Parquet files, folders or globs.
+        input = "data/*.parquet"
+        # A row is an order, a line of one or an event, because a customer has 93.1 rows on average.
+        # level = "orders"              # "customers": a row is a customer, with R, F and M ready
+        # Who buys: `customer_id`, because its name says customer (str); 4,372 different values in 541,909
+        # rows; empty in 135,080 of 541,909 rows (24.9 %).
+        customer = "customer_id"
+        # When: `invoice_date`, because its name says when (datetime[μs]); such as `2010-12-01 08:26:00`.
+        time = "invoice_date"
+        # How much: `quantity * unit_price`, because `unit_price` is the price of one and `quantity` says
+        # how many, while no column holds the total of a row.
+        amount = "quantity * unit_price"
+        # Which rows are one order: `invoice_no`, because its name says order (str); 25,900 different values
+        # in 541,909 rows, so an order has 20.9 rows.
+        order = "invoice_no"
+        # Rows that count: `customer_id IS NOT NULL`, because `customer_id` is empty in 135,080 of 541,909
+        # rows (24.9 %), and a run stops where more than 1 % of the rows are faulty (`max-rejected`).
+        where = "customer_id IS NOT NULL"
+        # or: where = "customer_id IS NOT NULL AND quantity > 0 AND unit_price > 0 AND invoice_no NOT LIKE 'C%'"
+        # Duplicate rows: `true` is only offered; rows have no number of their own, so two equal rows may be
+        # one that came twice.
+        # deduplicate = true
+        # timezone = "Asia/Shanghai"    # zone whose midnights count; default: none, times as they stand
+        # decimals = 4                  # amounts are summed exactly with this many; Decimal columns keep their own
+        # max-rejected = 0.01           # share of faulty rows over which nothing is published
+
+        [rfm]
+        # as-of = "YYYY-MM-DD"          # moment to look from, exclusive; default: midnight after the newest order
+        # count = "orders"              # what frequency counts: "orders", "days" or "rows"
+        # recency = "floor"             # days since the last order: "floor", "calendar" or "exact"
+        # monetary = "sum"              # "sum", or "mean" per order
+        # refunds = "net"               # amounts below zero: "net" lowers M; or "keep", "drop", "reject"
+        # window = "365d"               # use only this long before as-of; default: everything
+        # max-gap = "30d"               # without as-of: widest gap before the newest orders that is believed
+        "#);
     }
 }

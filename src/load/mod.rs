@@ -13,7 +13,9 @@ mod reconcile;
 mod rows;
 
 mod customers;
+mod notes;
 mod orders;
+mod rejected;
 
 pub mod guess;
 mod guess_toml;

@@ -202,6 +202,22 @@ impl Reconciliation {
         })
     }
 
+    /// Refuses an account that does not add up: the used rows and the rejected ones were counted apart.
+    ///
+    /// # Errors
+    /// [`Error::Unreconciled`].
+    pub(super) fn check_sum(&self) -> Result<()> {
+        let rejected = self.all_rejected();
+        if self.used + rejected == self.read {
+            return Ok(());
+        }
+        Err(Error::Unreconciled {
+            read: self.read,
+            used: self.used,
+            rejected,
+        })
+    }
+
     /// Refuses an input that leaves nobody.
     ///
     /// # Errors

@@ -49,10 +49,11 @@ pub(super) struct Rows {
     /// Whether negative amounts are refunds that are no orders.
     pub(super) refunds_are_no_orders: bool,
     columns: Vec<String>,
+    needed: Vec<String>,
+    unique: Option<DataFrame>,
     time: Expr,
     amount: Option<Expr>,
-    amount_is_float: bool,
-    units: Expr,
+    money: Money,
     filter: Option<Expr>,
     deduplicate: bool,
     refunds: Refunds,
@@ -86,13 +87,14 @@ impl Rows {
             None => None,
         };
         let amount = match (amount, events) {
-            (Some(text), _) => Some(needed.amount(text)?),
+            (Some(text), _) => Some((needed.amount(text)?, text)),
             (None, Some((event, weights))) => {
                 needed.column("event", event)?;
-                Some(weighted(event, weights))
+                Some((weighted(event, weights), event))
             }
             (None, None) => None,
         };
+        let only_needed = needed.columns.clone();
         let columns = if input.deduplicate {
             needed.everything()?
         } else {
@@ -108,37 +110,31 @@ impl Rows {
         if let (Some(expr), Some(text)) = (&filter, &input.filter) {
             check_filter(&scan, expr, text)?;
         }
-        let (units, decimals, amount_is_float) = match &amount {
-            None => (lit(1_i64), 0, false),
-            Some(expr) => {
-                let name = match &input.columns {
-                    Columns::Orders {
-                        amount: Some(text), ..
-                    } => text.as_str(),
-                    _ => "event",
-                };
-                let dtype = amount_type(&scan, expr, name)?;
-                let (units, decimals) = units_expr(source, name, &dtype, input.decimals)?;
-                (units, decimals, dtype.is_float())
-            }
+        let money = match &amount {
+            Some((expr, name)) => Money::new(source, &scan, expr, name, input.decimals)?,
+            None => Money::count(),
         };
         let mut rows = Self {
             customer: input.customer.clone(),
             order: order.clone(),
             clock,
-            decimals,
+            decimals: money.decimals,
             refunds_are_no_orders: amount.is_some() && refunds == Refunds::Net,
             columns,
+            needed: only_needed,
+            unique: None,
             time,
-            amount,
-            amount_is_float,
-            units,
+            amount: amount.map(|(expr, _)| expr),
+            money,
             filter,
             deduplicate: input.deduplicate,
             refunds,
             rules: Vec::new(),
         };
         rows.rules = rows.standing_rules(&types);
+        if input.deduplicate {
+            rows.unique = Some(rows.find_unique(source)?);
+        }
         Ok(rows)
     }
 
@@ -169,7 +165,7 @@ impl Rows {
             let missing = col(AMOUNT).is_null();
             rules.push((
                 Reason::BadAmount,
-                if self.amount_is_float {
+                if self.money.is_float {
                     missing.or(col(AMOUNT).is_finite().not())
                 } else {
                     missing
@@ -202,22 +198,45 @@ impl Rows {
 
     /// All rows with [`TIME`] and [`UNITS`]; with `deduplicate`, rows for which `where` holds, each once.
     pub(super) fn all(&self, source: &Source) -> Result<LazyFrame> {
-        let scan = source.scan(&self.columns)?;
-        let scan = if self.deduplicate {
-            self.filtered(scan).unique(None, UniqueKeepStrategy::Any)
-        } else {
-            scan
-        };
-        Ok(self.with_meaning(scan))
+        match &self.unique {
+            Some(unique) => Ok(self.with_meaning(unique.clone().lazy())),
+            None => Ok(self.with_meaning(source.scan(&self.columns)?)),
+        }
+    }
+
+    /// The rows for which `where` holds, each once: found once and kept, since every later pass needs them.
+    fn find_unique(&self, source: &Source) -> Result<DataFrame> {
+        let needed: Vec<Expr> = self.needed.iter().map(|name| col(name.as_str())).collect();
+        let unique = self
+            .filtered(source.scan(&self.columns)?)
+            .unique(None, UniqueKeepStrategy::Any)
+            .select(needed);
+        source.collect(unique)
     }
 
     /// All rows with every column that the files share, and the file of each row where that is known.
     pub(super) fn whole(&self, source: &Source) -> Result<LazyFrame> {
+        let scan = self.whole_scan(source)?;
+        Ok(self.with_meaning(if self.deduplicate {
+            self.filtered(scan).unique(None, UniqueKeepStrategy::Any)
+        } else {
+            scan
+        }))
+    }
+
+    /// No rows, with the columns of [`Self::whole`].
+    pub(super) fn nothing(&self, source: &Source) -> Result<LazyFrame> {
+        Ok(self.whole_scan(source)?.limit(0))
+    }
+
+    fn whole_scan(&self, source: &Source) -> Result<LazyFrame> {
         let columns = source.common_columns();
+        // A row that stands in two files has no one file.
         if self.deduplicate || columns.iter().any(|name| name == FILE) {
-            return self.all(source);
+            source.scan(&columns)
+        } else {
+            source.scan_with_file(&columns, FILE)
         }
-        Ok(self.with_meaning(source.scan_with_file(&columns, FILE)?))
     }
 
     /// The rows that stand more than once, once, with a count of the surplus `copies`.
@@ -258,7 +277,7 @@ impl Rows {
             columns.push(amount.clone().alias(AMOUNT));
         }
         scan.with_columns(columns)
-            .with_columns([self.units.clone().alias(UNITS)])
+            .with_columns([self.money.units.clone().alias(UNITS)])
     }
 
     /// Holds where no rule rejects the row.
@@ -318,8 +337,14 @@ impl Rows {
     /// A float amount in units, before it is rounded; `None` where amounts have no fraction to lose.
     pub(super) fn scaled_amount(&self) -> Option<Expr> {
         let factor = 10_f64.powi(self.decimals.cast_signed());
-        self.amount_is_float
+        self.money
+            .is_float
             .then(|| col(AMOUNT).cast(DataType::Float64) * lit(factor))
+    }
+
+    /// Whether copies of rows are left out.
+    pub(super) fn deduplicated(&self) -> bool {
+        self.deduplicate
     }
 
     fn raw_time_column(&self) -> String {
@@ -575,37 +600,67 @@ fn expression_error(key: &'static str, text: &str, source: PolarsError) -> Error
     }
 }
 
-/// The amount in fixed-point units, null where it does not fit in 64 bits; and the decimals in force.
-fn units_expr(source: &Source, name: &str, dtype: &DataType, decimals: u32) -> Result<(Expr, u32)> {
-    let amount = col(AMOUNT);
-    match dtype {
-        DataType::Decimal(_, scale) => Ok((
-            amount.to_physical().cast(DataType::Int64),
-            u32::try_from(*scale).unwrap_or(0),
-        )),
-        dtype if dtype.is_integer() => Ok((amount.cast(DataType::Int64), 0)),
-        dtype if dtype.is_float() => {
-            let factor = 10_f64.powi(decimals.cast_signed());
-            let units = amount.cast(DataType::Float64) * lit(factor);
-            Ok((
-                units
-                    .round(0, RoundMode::HalfAwayFromZero)
-                    .cast(DataType::Int64),
-                decimals,
-            ))
+/// Amounts as fixed-point numbers.
+struct Money {
+    /// The amount in units of 10^-decimals, null where it does not fit in 64 bits.
+    units: Expr,
+    decimals: u32,
+    /// Amounts can be NaN, infinite, or finer than the fixed point.
+    is_float: bool,
+}
+
+impl Money {
+    /// Without amounts each row is worth one.
+    fn count() -> Self {
+        Self {
+            units: lit(1_i64),
+            decimals: 0,
+            is_float: false,
         }
-        other => Err(Error::WrongType {
-            place: source.place(),
-            column: name.to_owned(),
-            found: type_name(Some(other)),
-            expected: "a number",
-            hint: match other {
-                DataType::String => {
-                    format!("make it a number: `amount = \"CAST({name} AS DOUBLE)\"`")
-                }
-                _ => "give another column with `--amount`".to_owned(),
-            },
-        }),
+    }
+
+    fn new(
+        source: &Source,
+        scan: &LazyFrame,
+        amount: &Expr,
+        name: &str,
+        decimals: u32,
+    ) -> Result<Self> {
+        let dtype = amount_type(scan, amount, name)?;
+        let amount = col(AMOUNT);
+        let is_float = dtype.is_float();
+        let (units, decimals) = match &dtype {
+            DataType::Decimal(_, scale) => (
+                amount.to_physical().cast(DataType::Int64),
+                u32::try_from(*scale).unwrap_or(0),
+            ),
+            dtype if dtype.is_integer() => (amount.cast(DataType::Int64), 0),
+            _ if is_float => {
+                let scaled =
+                    amount.cast(DataType::Float64) * lit(10_f64.powi(decimals.cast_signed()));
+                let units = scaled.round(0, RoundMode::HalfAwayFromZero);
+                (units.cast(DataType::Int64), decimals)
+            }
+            other => {
+                return Err(Error::WrongType {
+                    place: source.place(),
+                    column: name.to_owned(),
+                    found: type_name(Some(other)),
+                    expected: "a number",
+                    hint: match other {
+                        DataType::String => {
+                            format!("make it a number: `amount = \"CAST({name} AS DOUBLE)\"`")
+                        }
+                        _ => "give another column with `--amount`".to_owned(),
+                    },
+                });
+            }
+        };
+        Ok(Self {
+            units,
+            decimals,
+            is_float,
+        })
     }
 }
 

@@ -208,6 +208,21 @@ impl Source {
         LazyFrame::scan_parquet_files(paths, args).map_err(|source| self.unreadable(source))
     }
 
+    /// Runs a query over these files in the streaming engine.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "polars does not export the name of the type"
+    )]
+    pub(super) fn collect(&self, query: LazyFrame) -> Result<DataFrame> {
+        query
+            .collect_with_engine(Engine::Streaming)
+            .map(|result| result.unwrap_single())
+            .map_err(|source| self.unreadable(source))
+    }
+
     /// The error for a fault that only shows while reading.
     pub(super) fn unreadable(&self, source: PolarsError) -> Error {
         Error::Read {
@@ -357,11 +372,12 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
 
 /// The bytes of the footer, or `None` where the file ends too early for one.
 fn read_footer(file: &mut File, bytes: u64) -> std::io::Result<Option<Vec<u8>>> {
+    /// Four bytes of length and four of magic.
     const TAIL: u64 = 8;
     if bytes < TAIL + MAGIC.len() as u64 {
         return Ok(None);
     }
-    let mut tail = [0; TAIL as usize];
+    let mut tail = [0; 8];
     file.seek(SeekFrom::Start(bytes - TAIL))?;
     file.read_exact(&mut tail)?;
     let [a, b, c, d, magic @ ..] = tail;
@@ -376,5 +392,17 @@ fn read_footer(file: &mut File, bytes: u64) -> std::io::Result<Option<Vec<u8>>> 
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// A column of integers.
+pub(super) fn i64_column(frame: &DataFrame, name: &str) -> Result<Vec<i64>> {
+    let column = frame
+        .column(name)
+        .and_then(|column| column.cast(&DataType::Int64))
+        .map_err(Error::polars("read the counts"))?;
+    let values = column.i64().map_err(Error::polars("read the counts"))?;
+    Ok(values.iter().map(|value| value.unwrap_or(0)).collect())
 }

@@ -128,18 +128,18 @@ pub(super) fn names(
         .collect();
     let english = match &config.names {
         Some(names) => names.clone(),
-        None => unique(english, columns, centroids, qualifier_en),
+        None => unique(&english, columns, centroids, qualifier_en),
     };
     let chinese = match (&config.names_zh, &config.names) {
         (Some(names), _) | (None, Some(names)) => names.clone(),
-        (None, None) => unique(chinese, columns, centroids, qualifier_zh),
+        (None, None) => unique(&chinese, columns, centroids, qualifier_zh),
     };
     Ok(english.into_iter().zip(chinese).collect())
 }
 
 /// Adds to names that stand more than once what tells their tiers apart.
 fn unique(
-    names: Vec<String>,
+    names: &[String],
     columns: &[Fitted],
     centroids: &Array2<f64>,
     qualifier: fn(Feature, usize, usize) -> String,
@@ -148,12 +148,12 @@ fn unique(
     for (tier, name) in names.iter().enumerate() {
         groups.entry(name).or_default().push(tier);
     }
-    let mut unique = names.clone();
+    let mut unique = names.to_vec();
     for (name, mut tiers) in groups {
         if tiers.len() < 2 {
             continue;
         }
-        let column = widest(&tiers, centroids);
+        let column = telling(&tiers, centroids);
         let feature = columns[column].name;
         tiers.sort_by(|&a, &b| {
             let descending = centroids[[b, column]].total_cmp(&centroids[[a, column]]);
@@ -171,15 +171,30 @@ fn unique(
     unique
 }
 
-/// The column in which these tiers lie farthest apart.
-fn widest(tiers: &[usize], centroids: &Array2<f64>) -> usize {
-    let width = |column: usize| {
-        let values = tiers.iter().map(|&tier| centroids[[tier, column]]);
-        let high = values.clone().fold(f64::NEG_INFINITY, f64::max);
-        high - values.fold(f64::INFINITY, f64::min)
+/// The column that tells these tiers apart best: the one whose two nearest neighbours lie farthest apart, and among
+/// equals the widest. Two tiers that are alike in a feature are not told apart by it, however far a third one lies.
+fn telling(tiers: &[usize], centroids: &Array2<f64>) -> usize {
+    let gaps = |column: usize| {
+        let mut values: Vec<f64> = tiers
+            .iter()
+            .map(|&tier| centroids[[tier, column]])
+            .collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let nearest = values
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .fold(f64::INFINITY, f64::min);
+        let widest = values[values.len() - 1] - values[0];
+        (nearest, widest)
     };
     (0..centroids.ncols())
-        .max_by(|&a, &b| width(a).total_cmp(&width(b)).then(b.cmp(&a)))
+        .max_by(|&a, &b| {
+            let ((near_a, wide_a), (near_b, wide_b)) = (gaps(a), gaps(b));
+            near_a
+                .total_cmp(&near_b)
+                .then(wide_a.total_cmp(&wide_b))
+                .then(b.cmp(&a))
+        })
         .unwrap_or(0)
 }
 
@@ -194,7 +209,7 @@ fn qualifier_en(feature: Feature, place: usize, count: usize) -> String {
     };
     match place {
         0 => best.to_owned(),
-        last if last + 1 == count => worst.to_owned(),
+        end if end + 1 == count => worst.to_owned(),
         _ => {
             const ORDINALS: [&str; 9] = [
                 "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
@@ -219,7 +234,7 @@ fn qualifier_zh(feature: Feature, place: usize, count: usize) -> String {
     };
     match place {
         0 => format!("{quantity}{most}"),
-        last if last + 1 == count => format!("{quantity}{least}"),
+        end if end + 1 == count => format!("{quantity}{least}"),
         _ => {
             const DIGITS: [&str; 9] = ["二", "三", "四", "五", "六", "七", "八", "九", "十"];
             let ordinal = DIGITS

@@ -210,9 +210,13 @@ pub(super) fn filter(
         sql.push(condition);
         reasons.push(reason);
     }
-    let negative = parts.iter().find(|seen| 0.0 < seen.column.negative_share);
-    let mut strict: Vec<String> = Vec::new();
-    strict.extend(negative.map(|seen| format!("{} > 0", seen.sql())));
+    let is_negative = parts.iter().any(|seen| 0.0 < seen.column.negative_share);
+    let not_above = |seen: &&&Seen| is_negative && seen.column.min.is_none_or(|min| min <= 0.0);
+    let above = parts
+        .iter()
+        .filter(not_above)
+        .map(|seen| format!("{} > 0", number_sql(seen)));
+    let mut strict: Vec<String> = above.collect();
     let cancelled = order.filter(|order| cancellation(order.seen.column).is_some());
     strict.extend(cancelled.map(|order| format!("{} NOT LIKE 'C%'", order.seen.sql())));
     let stricter = [sql.as_slice(), &strict].concat().join(" AND ");

@@ -20,11 +20,10 @@ pub(super) fn customer_table(table: &[Seen]) -> Option<Guess> {
         (fits && column.null_share() <= MAX_REJECTED).then_some(name)
     });
     let (customer, other_ids) = ids.split_first()?;
-    let recency = numbers(table, is_recency);
-    let frequency = numbers(table, |seen| {
-        seen.head().is_some_and(|head| head.word == Word::Count)
-    });
-    let monetary = numbers(table, is_total);
+    let is_count = |seen: &Seen| seen.head().is_some_and(|head| head.word == Word::Count);
+    let recency = numbers(table, "r", is_recency);
+    let frequency = numbers(table, "f", is_count);
+    let monetary = numbers(table, "m", is_total);
     // `last_order_date` stands in a table of customers too, `order_date` only in one of orders.
     let aside = [Word::First, Word::Last, Word::Customer, Word::Against];
     let of_orders = times(table).iter().any(|seen| !seen.says(&aside));
@@ -53,7 +52,7 @@ pub(super) fn customer_table(table: &[Seen]) -> Option<Guess> {
     guess.frequency = pick(&frequency, "its name says how many orders");
     guess.monetary = pick(&monetary, "its name says amount");
     guess.tenure = pick(
-        &numbers(table, is_tenure),
+        &numbers(table, "", is_tenure),
         "its name says days since the first order",
     );
     let needed = [&recency, &frequency, &monetary].map(|columns| columns.first().copied());
@@ -62,12 +61,25 @@ pub(super) fn customer_table(table: &[Seen]) -> Option<Guess> {
     Some(guess)
 }
 
-/// Number columns that mean something; never scores, nor counts of items.
-fn numbers<'t, 'a>(table: &'t [Seen<'a>], means: impl Fn(&Seen) -> bool) -> Vec<&'t Seen<'a>> {
+/// Number columns that mean something, else the one that is called by its letter; never scores, nor counts of items.
+fn numbers<'t, 'a>(
+    table: &'t [Seen<'a>],
+    letter: &str,
+    means: impl Fn(&Seen) -> bool,
+) -> Vec<&'t Seen<'a>> {
     let not = [Word::Score, Word::Thing, Word::Against];
-    ranked(table, 0, |seen| {
+    let named = ranked(table, 0, |seen| {
         let fits = seen.column.kind.is_number() && !seen.says(&not);
         (fits && means(seen)).then(|| seen.words.iter().map(|said| said.weight).sum())
+    });
+    if !named.is_empty() {
+        return named;
+    }
+    ranked(table, 0, |seen| {
+        let column = seen.column;
+        let is_score = column.max.is_none_or(|max| max <= 5.0);
+        let is_letter = column.name.trim().eq_ignore_ascii_case(letter);
+        (is_letter && column.kind.is_number() && !is_score).then_some(0)
     })
 }
 

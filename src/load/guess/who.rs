@@ -24,7 +24,9 @@ pub(super) fn customers<'t, 'a>(table: &'t [Seen<'a>]) -> Vec<&'t Seen<'a>> {
         };
         fits.then_some(customer_name(seen)? + values)
     });
-    if named.is_empty() {
+    // A customer of a type that cannot be read is told in a note; nothing else may stand in for it.
+    let is_told = table.iter().any(|seen| customer_name(seen).is_some());
+    if named.is_empty() && !is_told {
         only_id(table)
     } else {
         named
@@ -298,44 +300,47 @@ pub(super) fn missing_notes(guess: &Guess, table: &[Seen]) -> Vec<String> {
         }));
     }
     if guess.time.is_none() {
-        let dates = table.iter().filter(|seen| seen.says(&[Word::Date]));
-        notes.extend(dates.filter_map(time_note));
+        notes.extend(table.iter().filter_map(time_note));
     }
     notes
 }
 
 fn time_note(seen: &Seen) -> Option<String> {
     let column = seen.column;
-    let looks = match (column.kind, column.min, column.max) {
-        (Kind::Integer | Kind::Float, Some(min), Some(max)) => epoch(column, min, max)?,
-        (Kind::Text, ..) => "does not read as ISO times".to_owned(),
-        _ => return None,
+    let is_date = seen.head().is_some_and(|head| head.word == Word::Date);
+    let may_be = is_date || seen.says(&[Word::Placed, Word::Date]);
+    let looks = match column.kind {
+        Kind::Integer | Kind::Float if may_be => epoch(column),
+        Kind::Text if is_date => Some("does not read as ISO times"),
+        _ => None,
+    };
+    let looks = match looks {
+        None if !is_date || !column.kind.is_number() => return None,
+        looks => looks.map_or_else(String::new, |looks| format!(", which {looks}")),
     };
     Some(format!(
-        "{} is named like a time but {looks}: make it a Date or Datetime first",
-        seen.shown()
+        "{} is named like a time but is {}{looks}: make it a Date or Datetime first",
+        seen.shown(),
+        column.dtype
     ))
 }
 
 /// What a number that is named like a time counts.
-fn epoch(column: &ColumnProfile, min: f64, max: f64) -> Option<String> {
+fn epoch(column: &ColumnProfile) -> Option<&'static str> {
+    let (min, max) = column.min.zip(column.max)?;
     if 19_000_101.0 <= min && max <= 21_991_231.0 {
-        return Some(format!(
-            "is {} and looks like days as 20240131",
-            column.dtype
-        ));
+        return Some("looks like days as 20240131");
     }
     // 2e8 seconds is 1976 and 5e9 is 2128: between them lie the orders of every shop that has a computer.
     let units = [
-        (1.0, "seconds"),
-        (1e3, "milliseconds"),
-        (1e6, "microseconds"),
-        (1e9, "nanoseconds"),
+        (1.0, "looks like seconds since 1970"),
+        (1e3, "looks like milliseconds since 1970"),
+        (1e6, "looks like microseconds since 1970"),
+        (1e9, "looks like nanoseconds since 1970"),
     ];
     let fits = |factor: f64| 2e8 * factor <= min && max <= 5e9 * factor;
-    let (_, unit) = units.iter().find(|&&(factor, _)| fits(factor))?;
-    Some(format!(
-        "is {} and looks like {unit} since 1970",
-        column.dtype
-    ))
+    units
+        .iter()
+        .find(|&&(factor, _)| fits(factor))
+        .map(|&(_, looks)| looks)
 }

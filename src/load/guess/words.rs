@@ -67,7 +67,7 @@ const WORDS: &[(Word, i32, &str)] = &[
         Word::Customer,
         45,
         "account visitor contact master person patient device cookie profile card viewer reader \
-         账号 账户 访客 卡号 设备 联系人 粉丝",
+         账号 帐号 账户 帐户 访客 卡号 设备 联系人 粉丝",
     ),
     (Word::Order, 60, "order invoice 订单 单号 发票 流水号"),
     (
