@@ -385,6 +385,10 @@ pub enum Error {
 
 impl Error {
     /// The next step, kept apart from the message.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table with a line or two for each variant"
+    )]
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::ConfigRead { .. } => {
@@ -511,16 +515,16 @@ impl Error {
 /// `` `a`, `b`, `c` `` (at most twelve, then how many more).
 fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let mut text = names
+    let mut shown: Vec<String> = names
         .iter()
         .take(SHOWN)
         .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if names.len() > SHOWN {
-        text += &format!(" and {} more", names.len() - SHOWN);
+        .collect();
+    if SHOWN < names.len() {
+        let last = shown.pop().unwrap_or_default();
+        shown.push(format!("{last} and {} more", names.len() - SHOWN));
     }
-    text
+    shown.join(", ")
 }
 
 /// The known name nearest to a mistyped one, if any is near enough to be meant.

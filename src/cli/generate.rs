@@ -70,7 +70,7 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<ExitCode> {
     let generated = {
         let mut counter = Counter::new(args.customers, args.quiet);
         generate_orders(&plan, args.id_type, &args.out, &mut |customers| {
-            counter.at(customers)
+            counter.at(customers);
         })?
     };
     if args.format == Format::Json {

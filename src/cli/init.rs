@@ -51,11 +51,12 @@ pub(super) fn init(args: &InitArgs) -> Result<ExitCode> {
     } else {
         format!(" --config {}", args.to.display())
     };
-    text += &format!(
-        "\nWrote {}. Next: tiermill check{config}\n",
+    print(&format!(
+        "{text}
+Wrote {}. Next: tiermill check{config}
+",
         args.to.display()
-    );
-    print(&text)?;
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -37,7 +37,7 @@ pub(super) fn polish(
         let step = assign(matrix, centroids.view(), &mut labels);
         let empty = step.sizes.iter().position(|&size| size == 0);
         if (!step.changed && empty.is_none()) || n_iter == max_iter {
-            return sorted(centroids, &labels, &step, n_iter, !step.changed);
+            return sorted(&centroids, &labels, &step, n_iter, !step.changed);
         }
         n_iter += 1;
         if let Some(empty) = empty {
@@ -105,7 +105,7 @@ fn assign(
 
 /// Puts the clusters in the order of their coordinates.
 fn sorted(
-    centroids: Array2<f64>,
+    centroids: &Array2<f64>,
     labels: &[u32],
     step: &Partial,
     n_iter: u64,

@@ -12,8 +12,6 @@ mod start;
 use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use serde::Serialize;
-
 pub use quality::{Quality, silhouette};
 
 use crate::config::{ClusterConfig, K};
@@ -142,7 +140,7 @@ fn choose(
         config.k_min
     );
     if k_max < config.k_max {
-        k_reason += &format!("; there are only {distinct} distinct points");
+        k_reason = format!("{k_reason}; there are only {distinct} distinct points");
     }
     Ok(Clusters {
         clustering,
@@ -227,12 +225,4 @@ fn distinct_points(matrix: ArrayView2<'_, f64>, enough: usize) -> usize {
         }
     }
     seen.len()
-}
-
-/// A silhouette that JSON can hold.
-fn finite<S: serde::Serializer>(
-    value: &f64,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    value.is_finite().then_some(*value).serialize(serializer)
 }

@@ -25,7 +25,6 @@ pub struct Quality {
     /// The same with distances to centroids in place of mean distances to customers.
     pub simplified_silhouette: f64,
     /// Variance between over variance within, each per degree of freedom (Caliński and Harabasz 1974).
-    #[serde(serialize_with = "super::finite")]
     pub calinski_harabasz: f64,
     /// Mean likeness of each cluster to the one most like it; small is good (Davies and Bouldin 1979).
     pub davies_bouldin: f64,

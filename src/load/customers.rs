@@ -48,10 +48,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     let customers = Customers {
         as_of: as_of.name(),
         recency_days: floats(&usable, RECENCY)?,
-        frequency: floats(&usable, FREQUENCY)?
-            .into_iter()
-            .map(|orders| orders as i64)
-            .collect(),
+        frequency: floats(&usable, FREQUENCY)?.into_iter().map(whole).collect(),
         tenure_days: if table.has_tenure {
             Some(floats(&usable, TENURE)?)
         } else {
@@ -134,11 +131,7 @@ impl Table {
             Some(text) => Some(needed.expression("where", text)?),
             None => None,
         };
-        let columns = if input.deduplicate {
-            needed.everything()?
-        } else {
-            needed.columns
-        };
+        let columns = needed.or_everything(input.deduplicate)?;
         let mut frame = source.scan(&columns)?;
         if input.deduplicate {
             frame = frame.unique(None, UniqueKeepStrategy::Any);
@@ -279,7 +272,7 @@ fn revenue(monetary: &[f64], ids: &Series, decimals: u32) -> Result<Vec<i64>> {
         .map(|(row, &amount)| {
             let units = (amount * factor).round();
             if units.abs() < LARGEST {
-                Ok(units as i64)
+                Ok(whole(units))
             } else {
                 Err(Error::AmountTooLarge {
                     customer: id_text(ids, row),
@@ -289,4 +282,13 @@ fn revenue(monetary: &[f64], ids: &Series, decimals: u32) -> Result<Vec<i64>> {
             }
         })
         .collect()
+}
+
+/// A whole number that is known to fit.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "checked before: it is whole and below 2^63"
+)]
+fn whole(value: f64) -> i64 {
+    value as i64
 }

@@ -70,10 +70,9 @@ impl Rows {
             events,
         } = &input.columns
         else {
-            return Err(Error::Conflict {
-                first: "`level = \"customers\"`".to_owned(),
-                second: "orders".to_owned(),
-                hint: "set `level = \"orders\"`".to_owned(),
+            return Err(Error::Missing {
+                key: "time",
+                hint: "set `level = \"orders\"` and `time`".to_owned(),
             });
         };
         let mut needed = Needed::new(source);
@@ -82,24 +81,13 @@ impl Rows {
         if let Some(order) = order {
             needed.column("order", order)?;
         }
-        let filter = match &input.filter {
-            Some(text) => Some(needed.expression("where", text)?),
-            None => None,
-        };
-        let amount = match (amount, events) {
-            (Some(text), _) => Some((needed.amount(text)?, text)),
-            (None, Some((event, weights))) => {
-                needed.column("event", event)?;
-                Some((weighted(event, weights), event))
-            }
-            (None, None) => None,
-        };
+        let filter = input.filter.as_deref();
+        let filter = filter
+            .map(|text| needed.expression("where", text))
+            .transpose()?;
+        let amount = needed.worth(amount.as_deref(), events.as_ref())?;
         let only_needed = needed.columns.clone();
-        let columns = if input.deduplicate {
-            needed.everything()?
-        } else {
-            needed.columns
-        };
+        let columns = needed.or_everything(input.deduplicate)?;
         let scan = source.scan(&columns)?;
         let types = scan
             .clone()
@@ -355,6 +343,9 @@ impl Rows {
     }
 }
 
+/// The column of an event, and what each type is worth.
+type Events = (String, BTreeMap<String, f64>);
+
 /// Collects the columns that are really needed, so that only those are read.
 pub(super) struct Needed<'a> {
     source: &'a Source,
@@ -390,6 +381,22 @@ impl<'a> Needed<'a> {
         Ok(expr)
     }
 
+    /// What a row is worth, with the name of it: an amount, or the weight of its event; `None` where all rows are alike.
+    fn worth(
+        &mut self,
+        amount: Option<&str>,
+        events: Option<&Events>,
+    ) -> Result<Option<(Expr, String)>> {
+        match (amount, events) {
+            (Some(text), _) => Ok(Some((self.amount(text)?, text.to_owned()))),
+            (None, Some((event, weights))) => {
+                self.column("event", event)?;
+                Ok(Some((weighted(event, weights), event.clone())))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
     /// A column where there is one of that name, else an expression. A lone word is a column that is missing.
     fn amount(&mut self, text: &str) -> Result<Expr> {
         let word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -400,8 +407,11 @@ impl<'a> Needed<'a> {
         self.expression("amount", text)
     }
 
-    /// Every column: an exact duplicate is one in all columns, so that all files have to have the same.
-    pub(super) fn everything(mut self) -> Result<Vec<String>> {
+    /// These, or every column: an exact duplicate is one in all columns, so that all files have to have the same.
+    pub(super) fn or_everything(mut self, everything: bool) -> Result<Vec<String>> {
+        if !everything {
+            return Ok(self.columns);
+        }
         let all: Vec<String> = self
             .source
             .schema()

@@ -358,7 +358,7 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
     let mut hash = Sha256::new();
     hash.update(bytes.to_le_bytes());
     hash.update(&footer);
-    let fingerprint = format!("sha256:{}", hex(&hash.finalize()));
+    let fingerprint = format!("sha256:{}", hex::encode(hash.finalize()));
     Ok((
         InputFile {
             path: name,
@@ -389,12 +389,6 @@ fn read_footer(file: &mut File, bytes: u64) -> std::io::Result<Option<Vec<u8>>> 
     file.seek(SeekFrom::Start(bytes - TAIL - length))?;
     file.read_exact(&mut footer)?;
     Ok(Some(footer))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A column of integers.

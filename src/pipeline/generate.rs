@@ -4,6 +4,7 @@
 //! Invariant: the truth never stands in the folder of the orders, so that the folder as a whole is an input.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Datelike};
@@ -107,8 +108,8 @@ pub fn generate(
 }
 
 /// The rows of each month. Rows are sorted by time, so that a month is a range.
-fn months(orders: &Orders) -> BTreeMap<String, std::ops::Range<usize>> {
-    let mut months: BTreeMap<String, std::ops::Range<usize>> = BTreeMap::new();
+fn months(orders: &Orders) -> BTreeMap<String, Range<usize>> {
+    let mut months: BTreeMap<String, Range<usize>> = BTreeMap::new();
     let mut start = 0;
     while start < orders.len() {
         let Some(day) = DateTime::from_timestamp_micros(orders.ordered_at_us[start]) else {
@@ -144,73 +145,32 @@ fn ids(name: &str, customers: &[u64], id_type: IdType) -> Column {
     }
 }
 
-/// Orders of one month, with their dirt.
-fn table(
-    chunk: &Chunk,
-    rows: std::ops::Range<usize>,
-    plan: &Plan,
-    id_type: IdType,
-) -> Result<DataFrame> {
+/// Orders of one month, with their dirt laid over them.
+fn table(chunk: &Chunk, rows: Range<usize>, plan: &Plan, id_type: IdType) -> Result<DataFrame> {
     let orders = &chunk.orders;
-    let first = chunk.dirt.partition_point(|(row, _)| *row < rows.start);
-    let end = chunk.dirt.partition_point(|(row, _)| *row < rows.end);
-    let dirt: BTreeMap<usize, Dirt> = chunk.dirt[first..end]
-        .iter()
-        .map(|&(row, kind)| (row - rows.start, kind))
-        .collect();
-    let has = |row: usize, kinds: &[Dirt]| dirt.get(&row).is_some_and(|kind| kinds.contains(kind));
-    let clean = |kinds: &'static [Dirt]| -> BooleanChunked {
-        (0..rows.len()).map(|row| Some(!has(row, kinds))).collect()
-    };
-    let times: Vec<i64> = orders.ordered_at_us[rows.clone()]
-        .iter()
-        .enumerate()
-        .map(|(row, &at)| {
-            if has(row, &[Dirt::YearOne]) {
-                YEAR_ONE_US
-            } else {
-                at
-            }
-        })
-        .collect();
+    let dirt = DirtOf::rows(chunk, &rows);
+    let times = dirt.replaced(
+        &orders.ordered_at_us[rows.clone()],
+        Dirt::YearOne,
+        YEAR_ONE_US,
+    );
     let amounts: Vec<f64> = orders.amount_cents[rows.clone()]
         .iter()
-        .enumerate()
-        .map(|(row, &cents)| {
-            if has(row, &[Dirt::NanAmount]) {
-                f64::NAN
-            } else {
-                cents as f64 / 100.0
-            }
-        })
+        .map(|&cents| cents as f64 / 100.0)
         .collect();
-    let n = rows.len();
+    let amounts = dirt.replaced(&amounts, Dirt::NanAmount, f64::NAN);
     let build = || {
-        let null_where_dirty = |column: Column, kinds: &'static [Dirt]| {
-            if dirt.is_empty() {
-                return Ok(column);
-            }
-            let nothing = Series::full_null(column.name().clone(), n, column.dtype());
-            let series = column.take_materialized_series();
-            series
-                .zip_with(&clean(kinds), &nothing)
-                .map(IntoColumn::into_column)
-        };
         let time = Int64Chunked::from_vec("ordered_at".into(), times)
             .into_column()
             .cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
+        let customer = ids("customer_id", &orders.customer[rows.clone()], id_type);
+        let amount = Float64Chunked::from_vec("amount".into(), amounts).into_column();
         let mut columns = vec![
             Int64Chunked::from_slice("order_id".into(), &orders.order_id[rows.clone()])
                 .into_column(),
-            null_where_dirty(
-                ids("customer_id", &orders.customer[rows.clone()], id_type),
-                &[Dirt::NullCustomer],
-            )?,
-            null_where_dirty(time, &[Dirt::NullTime])?,
-            null_where_dirty(
-                Float64Chunked::from_vec("amount".into(), amounts).into_column(),
-                &[Dirt::NullAmount],
-            )?,
+            dirt.nulled(customer, Dirt::NullCustomer)?,
+            dirt.nulled(time, Dirt::NullTime)?,
+            dirt.nulled(amount, Dirt::NullAmount)?,
         ];
         if plan.line_items {
             let prices = orders.unit_price_cents[rows.clone()]
@@ -223,9 +183,63 @@ fn table(
                 Float64Chunked::from_iter_values("unit_price".into(), prices).into_column(),
             ]);
         }
-        DataFrame::new(n, columns)
+        DataFrame::new(rows.len(), columns)
     };
     build().map_err(Error::polars("put orders together"))
+}
+
+/// The spoilt rows of a range, numbered from its start.
+struct DirtOf {
+    rows: Vec<(usize, Dirt)>,
+    height: usize,
+}
+
+impl DirtOf {
+    fn rows(chunk: &Chunk, range: &Range<usize>) -> Self {
+        let first = chunk.dirt.partition_point(|(row, _)| *row < range.start);
+        let end = chunk.dirt.partition_point(|(row, _)| *row < range.end);
+        let rows = chunk.dirt[first..end]
+            .iter()
+            .map(|&(row, kind)| (row - range.start, kind))
+            .collect();
+        Self {
+            rows,
+            height: range.len(),
+        }
+    }
+
+    fn of(&self, kind: Dirt) -> impl Iterator<Item = usize> + '_ {
+        self.rows
+            .iter()
+            .filter(move |(_, found)| *found == kind)
+            .map(|&(row, _)| row)
+    }
+
+    /// The values with another one in the rows of a kind.
+    fn replaced<T: Copy>(&self, values: &[T], kind: Dirt, with: T) -> Vec<T> {
+        let mut values = values.to_vec();
+        for row in self.of(kind) {
+            values[row] = with;
+        }
+        values
+    }
+
+    /// The column with nulls in the rows of a kind.
+    fn nulled(&self, column: Column, kind: Dirt) -> PolarsResult<Column> {
+        let mut keep = vec![true; self.height];
+        for row in self.of(kind) {
+            keep[row] = false;
+        }
+        if keep.iter().all(|&keep| keep) {
+            return Ok(column);
+        }
+        let nothing = Series::full_null(column.name().clone(), self.height, column.dtype());
+        let keep: BooleanChunked = keep.into_iter().map(Some).collect();
+        column
+            .take_materialized_series()
+            .zip_with(&keep, &nothing)
+            .map(IntoColumn::into_column)
+    }
 }
 
 /// What is true of each customer.

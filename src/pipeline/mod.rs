@@ -359,13 +359,8 @@ impl<'a> Job<'a> {
         config.output = crate::config::OutputOptions::default();
         config.input.input = None;
         hash.update(serde_json::to_vec(&config).unwrap_or_default());
-        let digest: String = hash
-            .finalize()
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{}-{digest}", customers.as_of.date)
+        let digest = hex::encode(hash.finalize());
+        format!("{}-{}", customers.as_of.date, &digest[..8])
     }
 }
 

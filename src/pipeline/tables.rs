@@ -79,7 +79,7 @@ pub(super) fn assignments(
         names.take(&rows).map(IntoColumn::into_column)
     };
     let as_of = |name: &str| {
-        let day = i32::try_from(customers.as_of.date.to_epoch_days()).unwrap_or(i32::MAX);
+        let day = customers.as_of.date.to_epoch_days();
         Column::new_scalar(
             name.into(),
             Scalar::new(DataType::Date, AnyValue::Date(day)),

@@ -202,12 +202,7 @@ impl Staging<'_> {
         self.outputs.push(OutputFile {
             path: name.to_owned(),
             bytes: file.bytes,
-            sha256: file
-                .hash
-                .finalize()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            sha256: hex::encode(file.hash.finalize()),
         });
         Ok(())
     }

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use polars::prelude::*;
 use tempfile::TempDir;
+use tiermill::config::{Config, Options, parse};
+use tiermill::load::{Customers, load};
 
 /// A folder that goes away with the test.
 pub(crate) struct Workdir {
@@ -196,4 +198,50 @@ pub(crate) fn extra_data() -> Option<PathBuf> {
 /// The repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What `load` makes of a ready customer table; customers are `c0000`, `c0001`, … in the order of the rows.
+pub(crate) fn customers(rows: &[(f64, i64, f64)]) -> Customers {
+    let work = Workdir::new();
+    let frame = df!(
+        "id" => (0..rows.len()).map(|row| format!("c{row:04}")).collect::<Vec<_>>(),
+        "recency_days" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+        "frequency" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+        "monetary" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+    );
+    let path = work.parquet("customers.parquet", frame.unwrap());
+    let config = config(&format!(
+        "input = '{}'\ncustomer = 'id'\nlevel = 'customers'\nas-of = 2024-01-31",
+        path.display()
+    ));
+    load(&config.input, &config.rfm).unwrap().customers
+}
+
+/// The config that a `tiermill.toml` with this text makes.
+#[track_caller]
+pub(crate) fn config(text: &str) -> Config {
+    let file = parse(text, Path::new("tiermill.toml")).unwrap();
+    Config::new(&Options::default(), &file).unwrap()
+}
+
+/// A document of `tests/data`.
+pub(crate) fn golden(name: &str) -> serde_json::Value {
+    let path = repository().join("tests/data").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The numbers of a JSON list.
+#[track_caller]
+pub(crate) fn floats(list: &serde_json::Value) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+/// Asserts that two numbers are the same but for `tolerance`, relative above 1 and absolute below.
+#[track_caller]
+pub(crate) fn close(found: f64, expected: f64, tolerance: f64, what: &str) {
+    let off = (found - expected).abs();
+    assert!(
+        off <= tolerance * expected.abs().max(1.0),
+        "{what}: found {found:?}, expected {expected:?}"
+    );
 }
