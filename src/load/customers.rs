@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
+use super::meaning::check_customer;
 use super::moment::Clock;
+use super::needed::Needed;
 use super::reconcile::{Reason, Reconciliation};
 use super::rejected::with_reason;
-use super::rows::{CODE, Needed, check_customer};
+use super::rows::CODE;
 use super::source::Source;
 use super::{CustomerIds, Customers, Loaded, id_text};
 use crate::config::{Columns, InputConfig, RfmConfig};

@@ -9,6 +9,8 @@
 mod moment;
 mod source;
 
+mod meaning;
+mod needed;
 mod reconcile;
 mod rows;
 

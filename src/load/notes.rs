@@ -4,8 +4,9 @@
 
 use polars::prelude::*;
 
+use super::needed::unlisted;
 use super::rejected::Orderless;
-use super::rows::{Rows, UNITS, unlisted};
+use super::rows::{Rows, UNITS};
 use super::source::{Source, i64_column};
 use super::{Customers, id_text};
 use crate::config::{Columns, InputConfig};

@@ -4,13 +4,11 @@
 //! rules by which a row is rejected.
 //! Invariant: a row has the first reason that holds, and is usable where none does. Nothing is read here but types.
 
-use std::collections::BTreeMap;
-
-use chrono_tz::Tz;
 use polars::prelude::*;
-use polars::sql::sql_expr;
 
+use super::meaning::{Money, check_customer, time_expr};
 use super::moment::{Clock, Moment};
+use super::needed::{Needed, check_filter, column_names};
 use super::reconcile::Reason;
 use super::source::Source;
 use crate::config::{Columns, InputConfig, Refunds};
@@ -55,7 +53,6 @@ pub(super) struct Rows {
     amount: Option<Expr>,
     money: Money,
     filter: Option<Expr>,
-    deduplicate: bool,
     refunds: Refunds,
     rules: Vec<(Reason, Expr)>,
 }
@@ -115,7 +112,6 @@ impl Rows {
             amount: amount.map(|(expr, _)| expr),
             money,
             filter,
-            deduplicate: input.deduplicate,
             refunds,
             rules: Vec::new(),
         };
@@ -205,7 +201,7 @@ impl Rows {
     /// All rows with every column that the files share, and the file of each row where that is known.
     pub(super) fn whole(&self, source: &Source) -> Result<LazyFrame> {
         let scan = self.whole_scan(source)?;
-        Ok(self.with_meaning(if self.deduplicate {
+        Ok(self.with_meaning(if self.deduplicated() {
             self.filtered(scan).unique(None, UniqueKeepStrategy::Any)
         } else {
             scan
@@ -220,7 +216,7 @@ impl Rows {
     fn whole_scan(&self, source: &Source) -> Result<LazyFrame> {
         let columns = source.common_columns();
         // A row that stands in two files has no one file.
-        if self.deduplicate || columns.iter().any(|name| name == FILE) {
+        if self.deduplicated() || columns.iter().any(|name| name == FILE) {
             source.scan(&columns)
         } else {
             source.scan_with_file(&columns, FILE)
@@ -243,7 +239,7 @@ impl Rows {
 
     /// Rows for which `where` does not hold, of an input whose duplicates are dropped.
     pub(super) fn left_out(&self, source: &Source) -> Result<Option<LazyFrame>> {
-        match (&self.filter, self.deduplicate) {
+        match (&self.filter, self.deduplicated()) {
             (Some(filter), true) => {
                 let left_out = filter.clone().fill_null(lit(false)).not();
                 Ok(Some(source.scan(&self.columns)?.filter(left_out)))
@@ -332,7 +328,7 @@ impl Rows {
 
     /// Whether copies of rows are left out.
     pub(super) fn deduplicated(&self) -> bool {
-        self.deduplicate
+        self.unique.is_some()
     }
 
     fn raw_time_column(&self) -> String {
@@ -341,339 +337,4 @@ impl Rows {
             .next()
             .unwrap_or_default()
     }
-}
-
-/// The column of an event, and what each type is worth.
-type Events = (String, BTreeMap<String, f64>);
-
-/// Collects the columns that are really needed, so that only those are read.
-pub(super) struct Needed<'a> {
-    source: &'a Source,
-    pub(super) columns: Vec<String>,
-}
-
-impl<'a> Needed<'a> {
-    pub(super) fn new(source: &'a Source) -> Self {
-        Self {
-            source,
-            columns: Vec::new(),
-        }
-    }
-
-    pub(super) fn column(&mut self, key: &'static str, name: &str) -> Result<DataType> {
-        let dtype = self.source.column(key, name)?;
-        if !self.columns.iter().any(|known| known == name) {
-            self.columns.push(name.to_owned());
-        }
-        Ok(dtype)
-    }
-
-    /// Reads an SQL expression and asks for its columns.
-    pub(super) fn expression(&mut self, key: &'static str, text: &str) -> Result<Expr> {
-        let expr = sql_expr(text).map_err(|source| Error::Expression {
-            key,
-            text: text.to_owned(),
-            source,
-        })?;
-        for name in column_names(&expr) {
-            self.column(key, &name)?;
-        }
-        Ok(expr)
-    }
-
-    /// What a row is worth, with the name of it: an amount, or the weight of its event; `None` where all rows are alike.
-    fn worth(
-        &mut self,
-        amount: Option<&str>,
-        events: Option<&Events>,
-    ) -> Result<Option<(Expr, String)>> {
-        match (amount, events) {
-            (Some(text), _) => Ok(Some((self.amount(text)?, text.to_owned()))),
-            (None, Some((event, weights))) => {
-                self.column("event", event)?;
-                Ok(Some((weighted(event, weights), event.clone())))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// A column where there is one of that name, else an expression. A lone word is a column that is missing.
-    fn amount(&mut self, text: &str) -> Result<Expr> {
-        let word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if word || self.source.schema().contains(text) {
-            self.column("amount", text)?;
-            return Ok(col(text));
-        }
-        self.expression("amount", text)
-    }
-
-    /// These, or every column: an exact duplicate is one in all columns, so that all files have to have the same.
-    pub(super) fn or_everything(mut self, everything: bool) -> Result<Vec<String>> {
-        if !everything {
-            return Ok(self.columns);
-        }
-        let all: Vec<String> = self
-            .source
-            .schema()
-            .iter_names()
-            .map(ToString::to_string)
-            .collect();
-        self.columns.clear();
-        for name in &all {
-            self.column("deduplicate", name)?;
-        }
-        Ok(all)
-    }
-}
-
-/// Names of the columns that an expression reads.
-fn column_names(expr: &Expr) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for node in expr {
-        if let Expr::Column(name) = node
-            && !names.iter().any(|known| known == name.as_str())
-        {
-            names.push(name.to_string());
-        }
-    }
-    names
-}
-
-/// What each type of event is worth; a type that is not listed is worth nothing.
-fn weighted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
-    let event = col(event).cast(DataType::String);
-    weights.iter().fold(lit(0.0), |rest, (name, &weight)| {
-        when(event.clone().eq(lit(name.as_str())))
-            .then(lit(weight))
-            .otherwise(rest)
-    })
-}
-
-/// Holds for events of a type that no weight names.
-pub(super) fn unlisted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
-    let event = col(event).cast(DataType::String);
-    weights
-        .keys()
-        .map(|name| event.clone().eq(lit(name.as_str())))
-        .reduce(Expr::or)
-        .unwrap_or_else(|| lit(false))
-        .fill_null(lit(false))
-        .not()
-}
-
-pub(super) fn check_customer(
-    source: &Source,
-    column: &str,
-    dtype: Option<&DataType>,
-) -> Result<()> {
-    match dtype {
-        Some(DataType::String | DataType::Binary | DataType::Categorical(..) | DataType::Enum(..)) => Ok(()),
-        Some(dtype) if dtype.is_integer() => Ok(()),
-        other => Err(Error::WrongType {
-            place: source.place(),
-            column: column.to_owned(),
-            found: type_name(other),
-            expected: "an integer, string or binary type for customer ids",
-            hint: if other.is_some_and(DataType::is_float) {
-                "pandas turns integers with gaps into floats: cast the column to Int64 before it is written"
-            } else {
-                "give another column with `--customer`, or cast this one where it is written"
-            }
-            .to_owned(),
-        }),
-    }
-}
-
-/// The time as Int64 microseconds, and the clock that it is on.
-fn time_expr(
-    source: &Source,
-    column: &str,
-    dtype: Option<&DataType>,
-    zone: Option<Tz>,
-) -> Result<(Expr, Clock)> {
-    let micros = DataType::Datetime(TimeUnit::Microseconds, None);
-    let time = col(column);
-    match dtype {
-        Some(DataType::Date) => Ok((time.cast(micros).cast(DataType::Int64), Clock { zone: None })),
-        Some(DataType::Datetime(unit, None)) => Ok((to_micros(time, *unit), Clock { zone: None })),
-        Some(DataType::Datetime(unit, Some(own))) => {
-            let zone = zone.or_else(|| own.as_str().parse().ok()).unwrap_or(Tz::UTC);
-            Ok((to_micros(time, *unit), Clock { zone: Some(zone) }))
-        }
-        Some(DataType::String) => Ok((
-            iso_time(&time, zone).cast(DataType::Int64),
-            Clock { zone: None },
-        )),
-        other => Err(Error::WrongType {
-            place: source.place(),
-            column: column.to_owned(),
-            found: type_name(other),
-            expected: "Date, Datetime or an ISO string",
-            hint: if other.is_some_and(DataType::is_integer) {
-                "a number of seconds or days is not a time yet: cast it to a timestamp where it is written"
-            } else {
-                "give another column with `--time`"
-            }
-            .to_owned(),
-        }),
-    }
-}
-
-/// Whole microseconds, rounded down: a nanosecond before midnight stays before midnight.
-fn to_micros(time: Expr, unit: TimeUnit) -> Expr {
-    let physical = time.to_physical();
-    match unit {
-        TimeUnit::Milliseconds => physical * lit(1_000_i64),
-        TimeUnit::Microseconds => physical,
-        TimeUnit::Nanoseconds => physical.floor_div(lit(1_000_i64)),
-    }
-}
-
-/// ISO 8601 text as a wall-clock time; text with an offset is brought to `zone` (UTC where none is set).
-fn iso_time(text: &Expr, zone: Option<Tz>) -> Expr {
-    let options = |format: &str| StrptimeOptions {
-        format: Some(format.into()),
-        strict: false,
-        exact: true,
-        cache: true,
-    };
-    let text = text.clone().str().strip_chars(lit(NULL));
-    let micros = Some(TimeUnit::Microseconds);
-    let wall = |format: &str| {
-        text.clone()
-            .str()
-            .to_datetime(micros, None, options(format), lit("raise"))
-    };
-    let date = text
-        .clone()
-        .str()
-        .to_date(options("%Y-%m-%d"))
-        .cast(DataType::Datetime(TimeUnit::Microseconds, None));
-    let zone_name = zone.map_or("UTC", |zone| zone.name());
-    let zoned = |format: &str| {
-        let utc = TimeZone::opt_try_new(Some("UTC")).ok().flatten();
-        let target = TimeZone::opt_try_new(Some(zone_name)).ok().flatten();
-        let instant = text
-            .clone()
-            .str()
-            .to_datetime(micros, utc, options(format), lit("raise"));
-        match target {
-            Some(target) => instant.dt().convert_time_zone(target),
-            None => instant,
-        }
-        .dt()
-        .replace_time_zone(None, lit("raise"), NonExistent::Raise)
-    };
-    coalesce(&[
-        date,
-        wall("%Y-%m-%d %H:%M:%S%.f"),
-        wall("%Y-%m-%dT%H:%M:%S%.f"),
-        wall("%Y-%m-%d %H:%M"),
-        wall("%Y-%m-%dT%H:%M"),
-        zoned("%Y-%m-%dT%H:%M:%S%.f%#z"),
-        zoned("%Y-%m-%d %H:%M:%S%.f%#z"),
-    ])
-}
-
-fn check_filter(scan: &LazyFrame, filter: &Expr, text: &str) -> Result<()> {
-    let schema = scan
-        .clone()
-        .select([filter.clone().alias(CODE)])
-        .collect_schema();
-    match schema
-        .map_err(|source| expression_error("where", text, source))?
-        .get(CODE)
-    {
-        Some(DataType::Boolean) => Ok(()),
-        other => Err(Error::BadValue {
-            key: "where".to_owned(),
-            found: format!("`{text}` of type {}", type_name(other)),
-            expected: "a condition that is true or false".to_owned(),
-        }),
-    }
-}
-
-fn amount_type(scan: &LazyFrame, amount: &Expr, text: &str) -> Result<DataType> {
-    let schema = scan
-        .clone()
-        .select([amount.clone().alias(AMOUNT)])
-        .collect_schema()
-        .map_err(|source| expression_error("amount", text, source))?;
-    Ok(schema.get(AMOUNT).cloned().unwrap_or(DataType::Null))
-}
-
-fn expression_error(key: &'static str, text: &str, source: PolarsError) -> Error {
-    Error::Expression {
-        key,
-        text: text.to_owned(),
-        source,
-    }
-}
-
-/// Amounts as fixed-point numbers.
-struct Money {
-    /// The amount in units of 10^-decimals, null where it does not fit in 64 bits.
-    units: Expr,
-    decimals: u32,
-    /// Amounts can be NaN, infinite, or finer than the fixed point.
-    is_float: bool,
-}
-
-impl Money {
-    /// Without amounts each row is worth one.
-    fn count() -> Self {
-        Self {
-            units: lit(1_i64),
-            decimals: 0,
-            is_float: false,
-        }
-    }
-
-    fn new(
-        source: &Source,
-        scan: &LazyFrame,
-        amount: &Expr,
-        name: &str,
-        decimals: u32,
-    ) -> Result<Self> {
-        let dtype = amount_type(scan, amount, name)?;
-        let amount = col(AMOUNT);
-        let is_float = dtype.is_float();
-        let (units, decimals) = match &dtype {
-            DataType::Decimal(_, scale) => (
-                amount.to_physical().cast(DataType::Int64),
-                u32::try_from(*scale).unwrap_or(0),
-            ),
-            dtype if dtype.is_integer() => (amount.cast(DataType::Int64), 0),
-            _ if is_float => {
-                let scaled =
-                    amount.cast(DataType::Float64) * lit(10_f64.powi(decimals.cast_signed()));
-                let units = scaled.round(0, RoundMode::HalfAwayFromZero);
-                (units.cast(DataType::Int64), decimals)
-            }
-            other => {
-                return Err(Error::WrongType {
-                    place: source.place(),
-                    column: name.to_owned(),
-                    found: type_name(Some(other)),
-                    expected: "a number",
-                    hint: match other {
-                        DataType::String => {
-                            format!("make it a number: `amount = \"CAST({name} AS DOUBLE)\"`")
-                        }
-                        _ => "give another column with `--amount`".to_owned(),
-                    },
-                });
-            }
-        };
-        Ok(Self {
-            units,
-            decimals,
-            is_float,
-        })
-    }
-}
-
-fn type_name(dtype: Option<&DataType>) -> String {
-    dtype.map_or_else(|| "missing".to_owned(), ToString::to_string)
 }

@@ -245,3 +245,13 @@ pub(crate) fn close(found: f64, expected: f64, tolerance: f64, what: &str) {
         "{what}: found {found:?}, expected {expected:?}"
     );
 }
+
+/// The customers of `data/cdnow.parquet`, as the golden figures have them.
+pub(crate) fn cdnow() -> Customers {
+    let path = repository().join("data/cdnow.parquet");
+    let config = config(&format!(
+        "input = '{}'\ncustomer = 'customer_id'\ntime = 'date'\namount = 'amount'\ncount = 'days'\nas-of = 1998-07-01",
+        path.display()
+    ));
+    load(&config.input, &config.rfm).unwrap().customers
+}

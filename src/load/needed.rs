@@ -1,0 +1,171 @@
+//! Which columns are needed, and what SQL makes of them.
+//!
+//! In: names and expressions of the config. Out: the columns to read, and polars expressions.
+//! Invariant: a column that an expression names is known to be there, with one type in all files.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::*;
+use polars::sql::sql_expr;
+
+use super::meaning::type_name;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// The name under which an expression is tried.
+const TRIED: &str = "__tiermill_tried";
+
+/// The column of an event, and what each type is worth.
+type Events = (String, BTreeMap<String, f64>);
+
+/// Collects the columns that are really needed, so that only those are read.
+pub(super) struct Needed<'a> {
+    source: &'a Source,
+    pub(super) columns: Vec<String>,
+}
+
+impl<'a> Needed<'a> {
+    pub(super) fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            columns: Vec::new(),
+        }
+    }
+
+    pub(super) fn column(&mut self, key: &'static str, name: &str) -> Result<DataType> {
+        let dtype = self.source.column(key, name)?;
+        if !self.columns.iter().any(|known| known == name) {
+            self.columns.push(name.to_owned());
+        }
+        Ok(dtype)
+    }
+
+    /// Reads an SQL expression and asks for its columns.
+    pub(super) fn expression(&mut self, key: &'static str, text: &str) -> Result<Expr> {
+        let expr = sql_expr(text).map_err(|source| Error::Expression {
+            key,
+            text: text.to_owned(),
+            source,
+        })?;
+        for name in column_names(&expr) {
+            self.column(key, &name)?;
+        }
+        Ok(expr)
+    }
+
+    /// What a row is worth, with the name of it: an amount, or the weight of its event; `None` where all rows are alike.
+    pub(super) fn worth(
+        &mut self,
+        amount: Option<&str>,
+        events: Option<&Events>,
+    ) -> Result<Option<(Expr, String)>> {
+        match (amount, events) {
+            (Some(text), _) => Ok(Some((self.amount(text)?, text.to_owned()))),
+            (None, Some((event, weights))) => {
+                self.column("event", event)?;
+                Ok(Some((weighted(event, weights), event.clone())))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// A column where there is one of that name, else an expression. A lone word is a column that is missing.
+    fn amount(&mut self, text: &str) -> Result<Expr> {
+        let word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
+        if word || self.source.schema().contains(text) {
+            self.column("amount", text)?;
+            return Ok(col(text));
+        }
+        self.expression("amount", text)
+    }
+
+    /// These, or every column: an exact duplicate is one in all columns, so that all files have to have the same.
+    pub(super) fn or_everything(mut self, everything: bool) -> Result<Vec<String>> {
+        if !everything {
+            return Ok(self.columns);
+        }
+        let all: Vec<String> = self
+            .source
+            .schema()
+            .iter_names()
+            .map(ToString::to_string)
+            .collect();
+        self.columns.clear();
+        for name in &all {
+            self.column("deduplicate", name)?;
+        }
+        Ok(all)
+    }
+}
+
+/// Names of the columns that an expression reads.
+pub(super) fn column_names(expr: &Expr) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for node in expr {
+        if let Expr::Column(name) = node
+            && !names.iter().any(|known| known == name.as_str())
+        {
+            names.push(name.to_string());
+        }
+    }
+    names
+}
+
+/// What each type of event is worth; a type that is not listed is worth nothing.
+fn weighted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
+    let event = col(event).cast(DataType::String);
+    weights.iter().fold(lit(0.0), |rest, (name, &weight)| {
+        when(event.clone().eq(lit(name.as_str())))
+            .then(lit(weight))
+            .otherwise(rest)
+    })
+}
+
+/// Holds for events of a type that no weight names.
+pub(super) fn unlisted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
+    let event = col(event).cast(DataType::String);
+    weights
+        .keys()
+        .map(|name| event.clone().eq(lit(name.as_str())))
+        .reduce(Expr::or)
+        .unwrap_or_else(|| lit(false))
+        .fill_null(lit(false))
+        .not()
+}
+
+/// Refuses a `where` that is no condition.
+pub(super) fn check_filter(scan: &LazyFrame, filter: &Expr, text: &str) -> Result<()> {
+    let schema = scan
+        .clone()
+        .select([filter.clone().alias(TRIED)])
+        .collect_schema();
+    match schema
+        .map_err(|source| expression_error("where", text, source))?
+        .get(TRIED)
+    {
+        Some(DataType::Boolean) => Ok(()),
+        other => Err(Error::BadValue {
+            key: "where".to_owned(),
+            found: format!("`{text}` of type {}", type_name(other)),
+            expected: "a condition that is true or false".to_owned(),
+        }),
+    }
+}
+
+/// The type of an amount.
+pub(super) fn amount_type(scan: &LazyFrame, amount: &Expr, text: &str) -> Result<DataType> {
+    let schema = scan
+        .clone()
+        .select([amount.clone().alias(TRIED)])
+        .collect_schema()
+        .map_err(|source| expression_error("amount", text, source))?;
+    Ok(schema.get(TRIED).cloned().unwrap_or(DataType::Null))
+}
+
+fn expression_error(key: &'static str, text: &str, source: PolarsError) -> Error {
+    Error::Expression {
+        key,
+        text: text.to_owned(),
+        source,
+    }
+}
