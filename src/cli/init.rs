@@ -13,6 +13,9 @@ use crate::store::write_new;
 
 /// Arguments of `tiermill init`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+  tiermill init orders.parquet           writes tiermill.toml, says why each column was taken
+  tiermill init 'sales/*.parquet' --to - prints the config instead")]
 pub(super) struct InitArgs {
     /// Parquet files, folders or globs
     #[arg(required = true, value_name = "PATH")]
@@ -29,7 +32,7 @@ pub(super) fn init(args: &InitArgs) -> Result<ExitCode> {
     let profile = profile(&args.input)?;
     let guess = guess(&profile.columns);
     let input = paths_from(&args.to, &args.input)?;
-    let config = to_toml(&guess, &input.join("\n"), &profile.columns);
+    let config = to_toml(&guess, &input, &profile.columns);
     if args.to == Path::new("-") {
         print(&config)?;
         return Ok(ExitCode::SUCCESS);

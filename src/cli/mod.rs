@@ -60,14 +60,38 @@ enum Command {
     /// Look at a Parquet input, guess the columns, write a commented config
     Init(init::InitArgs),
     /// Check config and data without modelling: what would be rejected, and why
+    #[command(
+        after_help = "Reads everything that `run` would read, publishes nothing, and ends with 3 where a limit is broken:
+  tiermill check
+  tiermill check --input orders.parquet --customer id --time date --amount total --format json"
+    )]
     Check(JobArgs),
     /// The nightly job: load, find tiers, assign, publish
+    #[command(
+        after_help = "With a config (tiermill.toml of this folder, or --config):
+  tiermill run
+  tiermill run --k 5 --out /data/tiers
+
+Without one:
+  tiermill run --input 'sales/*.parquet' --customer customer_id --time invoice_date --order invoice_no \\
+    --amount \"quantity * unit_price\" --where \"quantity > 0\" --window 730d
+
+For a program:
+  tiermill run --quiet --format json | jq '.tiers[] | [.rank, .name, .customers]'"
+    )]
     Run(JobArgs),
     /// Fit a model and publish it without assignments
+    #[command(after_help = "A run without assignments; `current` stays where it is:
+  tiermill fit --k 5 --out models
+  tiermill assign --model models/runs/<run>/model.json")]
     Fit(JobArgs),
     /// Give every customer a tier of a saved model
     Assign(assign::AssignArgs),
     /// Print the effective config as TOML that can be fed back
+    #[command(
+        after_help = "  tiermill config                      what is in force, defaults included
+  tiermill config --k 4 > tiermill.toml"
+    )]
     Config(JobArgs),
     /// Make orders with a known truth, any size
     Generate(generate::GenerateArgs),

@@ -70,7 +70,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     if 0 < below {
         warnings.push(Warning::new(
             "net_not_positive",
-            format!("{below} customers have a monetary of 0 or less; they stay in"),
+            format!("customers with a monetary of 0 or less: {below}; they stay in"),
         ));
     }
     Ok(Loaded {

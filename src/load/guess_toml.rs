@@ -55,7 +55,7 @@ out = "out" | folder that receives the runs"#;
 /// The commented `tiermill.toml` of a guess.
 ///
 /// `input` is a path, or several on a line each; `columns` are named where a key has to be filled in.
-pub fn to_toml(guess: &Guess, input: &str, columns: &[ColumnProfile]) -> String {
+pub fn to_toml(guess: &Guess, input: &[String], columns: &[ColumnProfile]) -> String {
     let mut page = Page::default();
     page.comment("Settings of tiermill, guessed by `tiermill init` from the columns of the input.");
     page.comment("Check what is set, then run `tiermill check`.");
@@ -265,8 +265,8 @@ fn tier_keys(page: &mut Page, guess: &Guess) {
 }
 
 /// One path as a string, several as an array.
-fn paths(input: &str) -> String {
-    let paths: Vec<String> = input.split('\n').map(quoted).collect();
+fn paths(input: &[String]) -> String {
+    let paths: Vec<String> = input.iter().map(|path| quoted(path)).collect();
     match paths.as_slice() {
         [path] => path.clone(),
         _ => format!("[{}]", paths.join(", ")),
@@ -424,7 +424,7 @@ mod tests {
     }
 
     fn page(columns: &[ColumnProfile]) -> String {
-        to_toml(&guess(columns), "data/*.parquet", columns)
+        to_toml(&guess(columns), &["data/*.parquet".to_owned()], columns)
     }
 
     #[test]
@@ -526,8 +526,11 @@ mod tests {
 
     #[test]
     fn several_inputs_become_an_array() {
-        assert_eq!(paths("a.parquet"), "\"a.parquet\"");
-        assert_eq!(paths("a b.parquet\nc'd"), "[\"a b.parquet\", \"c'd\"]");
+        assert_eq!(paths(&["a.parquet".to_owned()]), "\"a.parquet\"");
+        assert_eq!(
+            paths(&["a b.parquet".to_owned(), "c'd".to_owned()]),
+            "[\"a b.parquet\", \"c'd\"]"
+        );
     }
 
     #[test]

@@ -127,14 +127,16 @@ fn warn_about_net(warnings: &mut Vec<Warning>, customers: &Customers, orderless:
     if 0 < below {
         warnings.push(Warning::new(
             "net_not_positive",
-            format!("{below} customers have a total of 0 or less ({zero} of them 0); they stay in"),
+            format!(
+                "customers with a total of 0 or less: {below} ({zero} of them 0); they stay in"
+            ),
         ));
     }
     if let Some(ids) = &orderless.ids {
         warnings.push(Warning::new(
             "no_order",
             format!(
-                "{} customers have refunds only and are left out ({} rows, `no_order`)",
+                "customers with refunds only: {}; they have no order and are left out ({} rows)",
                 ids.len(),
                 orderless.rows
             ),
