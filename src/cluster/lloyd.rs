@@ -13,6 +13,25 @@ use super::{Clustering, nearest};
 /// Rows of a block: large enough to keep a thread busy, small enough to stay in its cache.
 const BLOCK: usize = 4_096;
 
+/// The best of several starts after a look at their inertia, iterated to the end.
+///
+/// `None` for no start.
+pub(super) fn best(
+    matrix: ArrayView2<'_, f64>,
+    starts: Vec<Array2<f64>>,
+    max_iter: u64,
+) -> Option<Clustering> {
+    let mut labels = vec![u32::MAX; matrix.nrows()];
+    let mut best: Option<(f64, Array2<f64>)> = None;
+    for start in starts {
+        let inertia = assign(matrix, start.view(), &mut labels).inertia;
+        if best.as_ref().is_none_or(|(lowest, _)| inertia < *lowest) {
+            best = Some((inertia, start));
+        }
+    }
+    best.map(|(_, start)| polish(matrix, start, max_iter))
+}
+
 /// What one block adds to an iteration.
 struct Partial {
     sums: Array2<f64>,
@@ -26,11 +45,7 @@ struct Partial {
 /// Moves centroids to the means of their customers until no customer changes cluster, or `max_iter` is reached.
 ///
 /// A cluster that loses all customers starts anew at the customer farthest from its centroid, as in scikit-learn.
-pub(super) fn polish(
-    matrix: ArrayView2<'_, f64>,
-    mut centroids: Array2<f64>,
-    max_iter: u64,
-) -> Clustering {
+fn polish(matrix: ArrayView2<'_, f64>, mut centroids: Array2<f64>, max_iter: u64) -> Clustering {
     let mut labels = vec![u32::MAX; matrix.nrows()];
     let mut n_iter = 0;
     loop {

@@ -104,8 +104,8 @@ pub fn cluster(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Cl
 
 /// Fits one k. This is the one place that a clustering engine is called from.
 fn fit(matrix: ArrayView2<'_, f64>, k: usize, config: &ClusterConfig) -> Result<Clustering> {
-    let start = start::linfa(matrix, k, config)?;
-    Ok(lloyd::polish(matrix, start, config.max_iter))
+    let starts = start::linfa(matrix, k, config)?;
+    lloyd::best(matrix, starts, config.max_iter).ok_or(Error::TooFewPoints { k, distinct: 0 })
 }
 
 /// Fits every k and keeps the one with the best silhouette, the smaller one of two alike.

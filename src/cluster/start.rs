@@ -1,9 +1,9 @@
 //! Where Lloyd's iteration starts: the centroids of linfa-clustering's k-means.
 //!
-//! In: the matrix and k. Out: k centroids.
+//! In: the matrix and k. Out: the centroids of every restart.
 //! Invariant: linfa is only called with what it survives (finite values, rows, no more clusters than distinct points,
 //! checked by the caller), always with k-means++, whose result does not depend on threads; and nothing that it reports
-//! about its own run is believed.
+//! about its own runs is believed.
 
 use linfa::DatasetBase;
 use linfa::traits::Fit;
@@ -11,28 +11,34 @@ use linfa_clustering::{KMeans, KMeansInit};
 use ndarray::{Array2, ArrayView2};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
+use rayon::prelude::*;
 
 use crate::config::ClusterConfig;
 use crate::error::{Error, Result};
 
-/// linfa stops when the centroids move less than this, together. What is left to do, `lloyd::polish` does.
-const TOLERANCE: f64 = 1e-4;
+/// linfa stops when the centroids move less than this, together; on z-scores as early as scikit-learn's default. Which
+/// restart is best shows by then, and what is left to do for it `lloyd::polish` does.
+const TOLERANCE: f64 = 1e-2;
 
+/// One set of centroids per restart. Restarts run side by side: each is a run of its own, seeded by its number.
 pub(super) fn linfa(
     matrix: ArrayView2<'_, f64>,
     k: usize,
     config: &ClusterConfig,
-) -> Result<Array2<f64>> {
-    let dataset = DatasetBase::from(matrix);
-    let model = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(config.seed))
-        .init_method(KMeansInit::KMeansPlusPlus)
-        .n_runs(config.n_runs)
-        .max_n_iterations(config.max_iter)
-        .tolerance(TOLERANCE)
-        .fit(&dataset)
-        .map_err(|source| Error::KMeans {
-            k,
-            source: Box::new(source),
-        })?;
-    Ok(model.centroids().clone())
+) -> Result<Vec<Array2<f64>>> {
+    let one = |run: usize| {
+        let random = Xoshiro256Plus::seed_from_u64(config.seed.wrapping_add(run as u64));
+        let model = KMeans::params_with_rng(k, random)
+            .init_method(KMeansInit::KMeansPlusPlus)
+            .n_runs(1)
+            .max_n_iterations(config.max_iter)
+            .tolerance(TOLERANCE)
+            .fit(&DatasetBase::from(matrix))
+            .map_err(|source| Error::KMeans {
+                k,
+                source: Box::new(source),
+            })?;
+        Ok(model.centroids().clone())
+    };
+    (0..config.n_runs).into_par_iter().map(one).collect()
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::generate::{
     Chunk, Dirt, Group, Orders, Plan, Summary, Truth, YEAR_ONE_US, chunks, groups,
 };
-use crate::store::{OrderFiles, write_new, write_table};
+use crate::store::{GrowingTable, OrderFiles, write_new};
 
 /// The type of generated customer ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
@@ -68,26 +68,18 @@ pub fn generate(
     };
     let mut files = OrderFiles::create(folder)?;
     let mut summary = Summary::default();
-    let mut truths: Vec<DataFrame> = Vec::new();
+    let truth_path = beside(".truth.parquet");
+    let mut truth = GrowingTable::new(&truth_path);
     for chunk in chunks(plan) {
         for (month, rows) in months(&chunk.orders) {
             files.write(&month, table(&chunk, rows, plan, id_type)?)?;
         }
         summary.add(&chunk);
-        truths.push(truth_table(&chunk.truth, id_type)?);
+        truth.write(truth_table(&chunk.truth, id_type)?)?;
         observe(summary.total.customers);
     }
     let files = files.publish()?;
-    let truth_path = beside(".truth.parquet");
-    let mut parts = truths.into_iter();
-    if let Some(mut all) = parts.next() {
-        for part in parts {
-            all.vstack_mut(&part)
-                .map_err(Error::polars("collect the truth"))?;
-        }
-        all.rechunk_mut();
-        write_table(&truth_path, &mut all)?;
-    }
+    truth.publish()?;
     let document = TruthDocument {
         plan,
         id_type,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use manifest::{Manifest, Rows, peak_memory_bytes};
-pub use orders::{OrderFiles, write_table};
+pub use orders::{GrowingTable, OrderFiles};
 
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
-//! Generated orders as files: one per month, written while they are made.
+//! Generated tables as files, written while they are made.
 //!
-//! In: tables of orders, each of one month. Out: `orders-2024-01.parquet`, … in a folder that appears when it is whole.
-//! Invariant: what is in memory is a buffer per month, whatever the number of orders.
+//! In: pieces of tables. Out: `orders-2024-01.parquet`, … in a folder that appears when it is whole; or one file.
+//! Invariant: what is in memory is a buffer per file, whatever the number of rows.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,23 +11,110 @@ use std::path::{Path, PathBuf};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 
-use super::{create, sync_folder, write_parquet};
+use super::{create, sync_folder};
 use crate::error::{Error, Result};
 
-/// Rows of a month that are collected before they become a row group.
+/// Rows of a file that are collected before they become a row group.
 const BUFFER: usize = 131_072;
 
-/// A folder of order files that is being written. Dropped before it is published, it is removed.
+/// One Parquet file that grows, under a name that is not its own yet. Dropped before it is published, it is removed.
+pub struct GrowingTable {
+    path: PathBuf,
+    writing: PathBuf,
+    writer: Option<BatchedWriter<BufWriter<File>>>,
+    buffer: Option<DataFrame>,
+}
+
+impl GrowingTable {
+    /// Begins a file that will stand at `path`.
+    pub fn new(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Self {
+            writing: path.with_file_name(format!(".{name}.writing")),
+            path: path.to_owned(),
+            writer: None,
+            buffer: None,
+        }
+    }
+
+    /// Adds rows; all pieces have the same columns.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Polars`].
+    pub fn write(&mut self, rows: DataFrame) -> Result<()> {
+        match &mut self.buffer {
+            Some(buffer) => {
+                buffer
+                    .vstack_mut(&rows)
+                    .map_err(|error| fault(&self.path, error))?;
+            }
+            None => self.buffer = Some(rows),
+        }
+        if self
+            .buffer
+            .as_ref()
+            .is_some_and(|buffer| BUFFER <= buffer.height())
+        {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and gives the file its name.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Polars`].
+    pub fn publish(mut self) -> Result<String> {
+        self.flush()?;
+        if let Some(writer) = self.writer.take() {
+            writer.finish().map_err(|error| fault(&self.path, error))?;
+        }
+        let file = File::options().write(true).open(&self.writing);
+        file.and_then(|file| file.sync_all())
+            .map_err(Error::io("sync", &self.writing))?;
+        fs::rename(&self.writing, &self.path).map_err(Error::io("publish", &self.path))?;
+        self.writing = PathBuf::new();
+        Ok(self
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let Some(mut buffer) = self.buffer.take() else {
+            return Ok(());
+        };
+        buffer.rechunk_mut();
+        if self.writer.is_none() {
+            let file = BufWriter::with_capacity(1 << 20, create(&self.writing)?);
+            let writer = ParquetWriter::new(file).batched(buffer.schema());
+            self.writer = Some(writer.map_err(|error| fault(&self.path, error))?);
+        }
+        match &mut self.writer {
+            Some(writer) => writer
+                .write_batch(&buffer)
+                .map_err(|error| fault(&self.path, error)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for GrowingTable {
+    fn drop(&mut self) {
+        if !self.writing.as_os_str().is_empty() {
+            // An error is on its way out already.
+            let _ = fs::remove_file(&self.writing);
+        }
+    }
+}
+
+/// A folder of order files, one per month, that is being written. Dropped before it is published, it is removed.
 pub struct OrderFiles {
     folder: PathBuf,
     staging: PathBuf,
-    months: BTreeMap<String, Month>,
-}
-
-struct Month {
-    path: PathBuf,
-    writer: BatchedWriter<BufWriter<File>>,
-    buffer: Option<DataFrame>,
+    months: BTreeMap<String, GrowingTable>,
 }
 
 impl OrderFiles {
@@ -62,37 +149,11 @@ impl OrderFiles {
     /// # Errors
     /// [`Error::Io`], [`Error::Polars`].
     pub fn write(&mut self, month: &str, orders: DataFrame) -> Result<()> {
-        if !self.months.contains_key(month) {
-            let path = self.staging.join(format!("orders-{month}.parquet"));
-            let writer = ParquetWriter::new(BufWriter::with_capacity(1 << 20, create(&path)?))
-                .batched(orders.schema())
-                .map_err(Error::polars("begin a file of orders"))?;
-            let fresh = Month {
-                path,
-                writer,
-                buffer: None,
-            };
-            self.months.insert(month.to_owned(), fresh);
-        }
-        let Some(file) = self.months.get_mut(month) else {
-            return Ok(());
-        };
-        match &mut file.buffer {
-            Some(buffer) => {
-                buffer
-                    .vstack_mut(&orders)
-                    .map_err(Error::polars("collect orders"))?;
-            }
-            None => file.buffer = Some(orders),
-        }
-        if file
-            .buffer
-            .as_ref()
-            .is_some_and(|buffer| BUFFER <= buffer.height())
-        {
-            file.flush()?;
-        }
-        Ok(())
+        let path = self.staging.join(format!("orders-{month}.parquet"));
+        self.months
+            .entry(month.to_owned())
+            .or_insert_with(|| GrowingTable::new(&path))
+            .write(orders)
     }
 
     /// Writes what is left, and puts the folder in its place.
@@ -100,25 +161,10 @@ impl OrderFiles {
     /// # Errors
     /// [`Error::Io`], [`Error::Polars`].
     pub fn publish(mut self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for month in self.months.values_mut() {
-            month.flush()?;
-            month
-                .writer
-                .finish()
-                .map_err(|error| fault(&month.path, error))?;
-            let file = File::options().write(true).open(&month.path);
-            file.and_then(|file| file.sync_all())
-                .map_err(Error::io("sync", &month.path))?;
-            names.push(
-                month
-                    .path
-                    .file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned(),
-            );
-        }
+        let months = std::mem::take(&mut self.months).into_values();
+        let names = months
+            .map(GrowingTable::publish)
+            .collect::<Result<Vec<String>>>()?;
         if self.folder.exists() {
             fs::remove_dir(&self.folder).map_err(Error::io("replace", &self.folder))?;
         }
@@ -143,29 +189,9 @@ impl Drop for OrderFiles {
     }
 }
 
-impl Month {
-    fn flush(&mut self) -> Result<()> {
-        let Some(mut buffer) = self.buffer.take() else {
-            return Ok(());
-        };
-        buffer.rechunk_mut();
-        self.writer
-            .write_batch(&buffer)
-            .map_err(|error| fault(&self.path, error))
-    }
-}
-
 fn fault(path: &Path, source: PolarsError) -> Error {
     Error::Polars {
         action: format!("write `{}`", path.display()),
         source,
     }
-}
-
-/// Writes one table to one file.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Polars`].
-pub fn write_table(path: &Path, table: &mut DataFrame) -> Result<()> {
-    write_parquet(BufWriter::new(create(path)?), path, table)
 }
