@@ -4,17 +4,17 @@
 //! Invariant: a column is chosen for what its name says and its type allows; counts only decide between such columns,
 //! or step in, and say so, where a single column is left. The same profiles give the same guess. It opens no file.
 
-use super::guess_toml;
 use crate::config::Level;
 
 mod money;
+mod page;
 mod ready;
 mod who;
 mod words;
 
 use words::{Said, Word, words};
 
-pub use guess_toml::{explain, to_toml};
+pub use page::{explain, to_toml};
 
 /// Share of faulty rows from which a run stops by default: what is guessed must not lead into it.
 const MAX_REJECTED: f64 = 0.01;

@@ -7,9 +7,11 @@ use chrono_tz::Tz;
 use polars::prelude::*;
 
 use super::moment::Clock;
-use super::needed::amount_type;
 use super::source::Source;
 use crate::error::{Error, Result};
+
+/// The amount as it is, to tell a bad one from a huge one.
+pub(super) const AMOUNT: &str = "__tiermill_amount";
 
 /// Refuses a type that cannot identify a customer.
 pub(super) fn check_customer(
@@ -147,15 +149,13 @@ impl Money {
 
     pub(super) fn new(
         source: &Source,
-        scan: &LazyFrame,
-        amount: &Expr,
         name: &str,
+        dtype: &DataType,
         decimals: u32,
     ) -> Result<Self> {
-        let dtype = amount_type(scan, amount, name)?;
-        let amount = col(super::rows::AMOUNT);
+        let amount = col(AMOUNT);
         let is_float = dtype.is_float();
-        let (units, decimals) = match &dtype {
+        let (units, decimals) = match dtype {
             DataType::Decimal(_, scale) => (
                 amount.to_physical().cast(DataType::Int64),
                 u32::try_from(*scale).unwrap_or(0),

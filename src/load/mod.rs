@@ -20,7 +20,6 @@ mod orders;
 mod rejected;
 
 pub mod guess;
-mod guess_toml;
 mod profile;
 
 use chrono::NaiveDate;

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 
 use super::id_text;
+use super::meaning::AMOUNT;
 use super::reconcile::{Reason, Reconciliation};
-use super::rows::{AMOUNT, CODE, COPIES, Rows, TIME, TOO_LARGE, UNITS};
+use super::rows::{CODE, COPIES, Rows, TIME, TOO_LARGE, UNITS};
 use super::source::{Source, i64_column};
 use crate::error::{Error, Result};
 

@@ -6,9 +6,9 @@
 
 use polars::prelude::*;
 
-use super::meaning::{Money, check_customer, time_expr};
+use super::meaning::{AMOUNT, Money, check_customer, time_expr};
 use super::moment::{Clock, Moment};
-use super::needed::{Needed, check_filter, column_names};
+use super::needed::{Needed, amount_type, check_filter, column_names};
 use super::reconcile::Reason;
 use super::source::Source;
 use crate::config::{Columns, InputConfig, Refunds};
@@ -20,8 +20,6 @@ pub(super) const TIME: &str = "__tiermill_time";
 pub(super) const DAY: &str = "__tiermill_day";
 /// Amount in units of 10^-decimals, Int64; null where there is none or where it does not fit.
 pub(super) const UNITS: &str = "__tiermill_units";
-/// Amount as it is, to tell a bad one from a huge one.
-pub(super) const AMOUNT: &str = "__tiermill_amount";
 /// Code of the reason, 0 for a usable row.
 pub(super) const CODE: &str = "__tiermill_code";
 /// Code of a row whose amount does not fit; it stops the run.
@@ -95,10 +93,7 @@ impl Rows {
         if let (Some(expr), Some(text)) = (&filter, &input.filter) {
             check_filter(&scan, expr, text)?;
         }
-        let money = match &amount {
-            Some((expr, name)) => Money::new(source, &scan, expr, name, input.decimals)?,
-            None => Money::count(),
-        };
+        let money = money(source, &scan, amount.as_ref(), input.decimals)?;
         let mut rows = Self {
             customer: input.customer.clone(),
             order: order.clone(),
@@ -336,5 +331,21 @@ impl Rows {
             .into_iter()
             .next()
             .unwrap_or_default()
+    }
+}
+
+/// How amounts become units; without amounts each row is worth one.
+fn money(
+    source: &Source,
+    scan: &LazyFrame,
+    amount: Option<&(Expr, String)>,
+    decimals: u32,
+) -> Result<Money> {
+    match amount {
+        Some((expr, name)) => {
+            let dtype = amount_type(scan, expr, name)?;
+            Money::new(source, name, &dtype, decimals)
+        }
+        None => Ok(Money::count()),
     }
 }

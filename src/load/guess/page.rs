@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::guess::{ColumnProfile, Guess, Kind, Pick, shown};
+use super::{ColumnProfile, Guess, Kind, Pick, shown};
 use crate::config::Level;
 
 /// Width at which comments are wrapped.
