@@ -25,6 +25,8 @@ pub use values::{
 
 use crate::error::Result;
 
+/// The file that marks a folder as one of runs: `store` writes it, and `load` does not read such a folder as input.
+pub const RUNS_MARK: &str = ".tiermill";
 /// The most clusters that can be asked for: more tiers than this nobody can tell apart.
 pub const MAX_K: usize = 50;
 

@@ -15,6 +15,7 @@ use polars::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::config::RUNS_MARK;
 use crate::error::{Error, Result, nearest};
 
 /// The four bytes at both ends of every Parquet file.
@@ -283,7 +284,8 @@ fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
     Ok(files.into_iter().map(|file| (file, root)).collect())
 }
 
-/// Collects the Parquet files under a folder. Names that begin with `.` or `_` are marks of other programs.
+/// Collects the Parquet files under a folder. Names that begin with `.` or `_` are marks of other programs, and a folder
+/// of runs holds what was made from the input.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<String>) -> Result<()> {
     for entry in folder.read_dir().map_err(Error::io("list", folder))? {
         let path = entry.map_err(Error::io("list", folder))?.path();
@@ -293,7 +295,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<String>) -> Re
             .to_string_lossy()
             .into_owned();
         let hidden = name.starts_with(['.', '_']);
-        if path.is_dir() && !hidden {
+        if path.is_dir() && path.join(RUNS_MARK).exists() {
+            others.push(name);
+        } else if path.is_dir() && !hidden {
             walk(&path, files, others)?;
         } else if !hidden
             && path.extension().is_some_and(|extension| {

@@ -18,10 +18,9 @@ use sha2::{Digest, Sha256};
 pub use manifest::{Manifest, Rows, peak_memory_bytes};
 pub use orders::{GrowingTable, OrderFiles};
 
+use crate::config::RUNS_MARK;
 use crate::error::{Error, Result};
 
-/// Marks a folder as ours.
-const MARK: &str = ".tiermill";
 /// Begins the name of a run that is being written.
 const STAGING: &str = ".staging-";
 /// Rows of a row group: fixed, so that the bytes do not depend on threads or chunks.
@@ -60,7 +59,7 @@ impl RunFolder {
             });
         }
         fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
-        let mark = path.join(MARK);
+        let mark = path.join(RUNS_MARK);
         if !mark.exists() {
             let mut entries = fs::read_dir(path).map_err(Error::io("list", path))?;
             if let Some(entry) = entries.next() {
