@@ -12,8 +12,8 @@ use super::moment::Clock;
 use super::needed::Needed;
 use super::reconcile::{Reason, Reconciliation};
 use super::rejected::with_reason;
-use super::rows::CODE;
-use super::source::Source;
+use super::rows::{CODE, COPIES, surplus};
+use super::source::{Source, i64_column};
 use super::{CustomerIds, Customers, Loaded, id_text};
 use crate::config::{Columns, InputConfig, RfmConfig};
 use crate::error::{Error, Result, Warning};
@@ -37,8 +37,9 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     let table = Table::new(source, input)?;
     let coded = table.frame.with_columns([code(&table.rules).alias(CODE)]);
     let coded = source.collect(coded)?;
-    let (reconciliation, rejected) = split_off(&coded, source, input, &table.columns)?;
-    let usable = select(&coded, 0)?
+    let sorted = sort_out(&coded, source, input, &table.columns)?;
+    let usable = sorted
+        .usable
         .sort([input.customer.as_str()], SortMultipleOptions::default())
         .map_err(Error::polars("sort the customers"))?;
     let ids = usable
@@ -75,8 +76,8 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     }
     Ok(Loaded {
         customers,
-        reconciliation,
-        rejected,
+        reconciliation: sorted.reconciliation,
+        rejected: sorted.rejected,
         inputs: source.files.clone(),
         warnings,
     })
@@ -134,12 +135,8 @@ impl Table {
             None => None,
         };
         let columns = needed.or_everything(input.deduplicate)?;
-        let mut frame = source.scan(&columns)?;
-        if input.deduplicate {
-            frame = frame.unique(None, UniqueKeepStrategy::Any);
-        }
         Ok(Self {
-            frame: frame.with_columns(numbers),
+            frame: source.scan(&columns)?.with_columns(numbers),
             columns,
             rules: rules(input, &dtype, filter, tenure.is_some()),
             has_tenure: tenure.is_some(),
@@ -185,44 +182,69 @@ fn code(rules: &[(Reason, Expr)]) -> Expr {
     })
 }
 
+/// The table, sorted into what is used and what is not.
+struct Sorted {
+    usable: DataFrame,
+    reconciliation: Reconciliation,
+    rejected: DataFrame,
+}
+
 /// Counts the rejected rows by reason and keeps the first of each.
-fn split_off(
+fn sort_out(
     coded: &DataFrame,
     source: &Source,
     input: &InputConfig,
     columns: &[String],
-) -> Result<(Reconciliation, DataFrame)> {
-    let mut rejected = BTreeMap::new();
-    let mut parts = Vec::new();
-    for reason in Reason::ALL.into_iter().map(Some).chain([None]) {
-        let rows = select(coded, reason.map_or(-1, |reason| reason as i32))?;
-        if let Some(reason) = reason {
-            if rows.height() == 0 {
-                continue;
-            }
-            rejected.insert(reason, rows.height() as u64);
+) -> Result<Sorted> {
+    let mut counts = BTreeMap::new();
+    let nothing = select(coded, -1)?.select(columns).map_err(listing())?;
+    let mut parts = vec![with_reason(nothing, "")?.lazy()];
+    for reason in Reason::ALL {
+        let rows = select(coded, reason as i32)?;
+        if rows.height() == 0 {
+            continue;
         }
-        let part = rows
+        counts.insert(reason, rows.height() as u64);
+        let kept = rows
             .head(Some(input.rejected_cap))
             .select(columns)
-            .map_err(Error::polars("list the rejected rows"))?;
-        let part = with_reason(part, reason.map_or("", Reason::as_str))?;
-        parts.push(part.lazy());
+            .map_err(listing())?;
+        parts.push(with_reason(kept, reason.as_str())?.lazy());
     }
-    let copies = source.rows() - coded.height() as u64;
-    if 0 < copies {
-        rejected.insert(Reason::Duplicate, copies);
+    let mut usable = select(coded, 0)?;
+    if input.deduplicate {
+        let copies = surplus(usable.clone().lazy(), columns)
+            .collect()
+            .map_err(listing())?;
+        let n: i64 = i64_column(&copies, COPIES)?.iter().sum();
+        if 0 < n {
+            counts.insert(Reason::Duplicate, u64::try_from(n).unwrap_or(0));
+            let kept = copies.head(Some(input.rejected_cap));
+            parts.push(with_reason(kept, Reason::Duplicate.as_str())?.lazy());
+            usable = usable
+                .lazy()
+                .unique(None, UniqueKeepStrategy::Any)
+                .collect()
+                .map_err(listing())?;
+        }
     }
-    let used = source.rows() - rejected.values().sum::<u64>();
-    let frame = concat(parts, UnionArgs::default())
-        .and_then(LazyFrame::collect)
-        .map_err(Error::polars("list the rejected rows"))?;
     let reconciliation = Reconciliation {
         read: source.rows(),
-        used,
-        rejected,
+        used: usable.height() as u64,
+        rejected: counts,
     };
-    Ok((reconciliation, frame))
+    reconciliation.check_sum()?;
+    Ok(Sorted {
+        usable,
+        reconciliation,
+        rejected: concat(parts, UnionArgs::default())
+            .and_then(LazyFrame::collect)
+            .map_err(listing())?,
+    })
+}
+
+fn listing() -> impl FnOnce(PolarsError) -> Error {
+    Error::polars("list the rejected rows")
 }
 
 fn select(coded: &DataFrame, code: i32) -> Result<DataFrame> {

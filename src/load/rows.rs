@@ -220,16 +220,10 @@ impl Rows {
 
     /// The rows that stand more than once, once, with a count of the surplus `copies`.
     pub(super) fn duplicates(&self, source: &Source) -> Result<LazyFrame> {
-        let every = self
-            .columns
-            .iter()
-            .map(|name| col(name.as_str()))
-            .collect::<Vec<_>>();
-        Ok(self
-            .filtered(source.scan(&self.columns)?)
-            .group_by_stable(every)
-            .agg([(len().cast(DataType::Int64) - lit(1_i64)).alias(COPIES)])
-            .filter(col(COPIES).gt(lit(0_i64))))
+        Ok(surplus(
+            self.filtered(source.scan(&self.columns)?),
+            &self.columns,
+        ))
     }
 
     /// Rows for which `where` does not hold, of an input whose duplicates are dropped.
@@ -348,4 +342,12 @@ fn money(
         }
         None => Ok(Money::count()),
     }
+}
+
+/// The rows that stand more than once, once, with a count of their surplus.
+pub(super) fn surplus(rows: LazyFrame, columns: &[String]) -> LazyFrame {
+    let every: Vec<Expr> = columns.iter().map(|name| col(name.as_str())).collect();
+    rows.group_by_stable(every)
+        .agg([(len().cast(DataType::Int64) - lit(1_i64)).alias(COPIES)])
+        .filter(col(COPIES).gt(lit(0_i64)))
 }
