@@ -36,9 +36,9 @@ pub enum Error {
         source: Box<toml::de::Error>,
     },
     /// A key that no table knows.
-    #[error("unknown key `{key}` in {place}")]
+    #[error("unknown key `{key}` {place}")]
     UnknownKey {
-        /// `[input]`, or `the top level`.
+        /// `in [input]`, or `at the top level`.
         place: String,
         /// The key as written.
         key: String,
@@ -101,6 +101,20 @@ pub enum Error {
         /// What is there instead.
         found: Vec<String>,
     },
+    /// A glob that matches nothing.
+    #[error("no Parquet files match `{glob}`")]
+    NoMatch {
+        /// The glob.
+        glob: String,
+        /// The folder in front of its first star.
+        folder: String,
+    },
+    /// A file without a byte.
+    #[error("`{}` is empty (0 bytes), expected a Parquet file", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file that is something else.
     #[error("`{}` is not a Parquet file: it begins with {found}, expected `PAR1`", path.display())]
     NotParquet {
@@ -116,6 +130,24 @@ pub enum Error {
         path: PathBuf,
         /// Its size.
         bytes: u64,
+    },
+    /// A Parquet file whose footer does not fit into it.
+    #[error("`{}` is damaged: its footer says {footer} bytes, the file has {bytes}", path.display())]
+    BadFooter {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of the footer according to its length field.
+        footer: u64,
+        /// Size of the file.
+        bytes: u64,
+    },
+    /// A file that polars gave up on.
+    #[error("cannot read `{place}`: {message}")]
+    Damaged {
+        /// The file, or the list of files.
+        place: String,
+        /// What polars said.
+        message: String,
     },
     /// A file that cannot be opened or whose contents are damaged.
     #[error("cannot read `{place}`")]
@@ -138,6 +170,20 @@ pub enum Error {
         found: Vec<String>,
         /// The nearest of them.
         nearest: Option<String>,
+    },
+    /// A column that an expression names and the file has not.
+    #[error("`{place}` has no column `{column}`, which `{key} = \"{expression}\"` needs")]
+    MissingInExpression {
+        /// The file.
+        place: String,
+        /// The column.
+        column: String,
+        /// `amount` or `where`.
+        key: &'static str,
+        /// The expression.
+        expression: Box<str>,
+        /// The columns that are there.
+        found: Vec<String>,
     },
     /// A column of a type that cannot play its part.
     #[error("column `{column}` of `{place}` is {found}, expected {expected}")]
@@ -349,6 +395,12 @@ pub enum Error {
         /// Something that is in it.
         found: String,
     },
+    /// A file stands where a folder has to be.
+    #[error("`{}` is a file, expected a folder", path.display())]
+    OutIsFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another run is writing there.
     #[error("another tiermill is writing to `{}`", path.display())]
     OutBusy {
@@ -414,11 +466,13 @@ impl Error {
                 "a path on the command line is taken from the current folder, a path in a config file from the folder of that file"
                     .to_owned(),
             ),
+            Self::NoMatch { folder, .. } => Some(format!("nothing matches it; look at the folder `{folder}`")),
             Self::NoFiles { found, .. } => Some(if found.is_empty() {
                 "it is empty; has the export run?".to_owned()
             } else {
                 format!("found instead: {}", quoted(found))
             }),
+            Self::Empty { .. } => Some("has the export run?".to_owned()),
             Self::NotParquet { .. } => {
                 Some("tiermill reads Parquet; polars, DuckDB or Spark convert CSV and JSON".to_owned())
             }
@@ -438,6 +492,15 @@ impl Error {
                     quoted(found)
                 ))
             }
+            Self::MissingInExpression { column, found, .. } => {
+                Some(match nearest(column, found.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`? Columns found: {}", quoted(found)),
+                    None => format!("columns found: {}", quoted(found)),
+                })
+            }
+            Self::Damaged { .. } | Self::BadFooter { .. } => Some(
+                "the file is damaged: write or copy it again".to_owned(),
+            ),
             Self::SchemaDiffers { .. } => Some(
                 "write both files with one type, or give them to two runs".to_owned(),
             ),
@@ -471,6 +534,15 @@ impl Error {
             }
             Self::Unreconciled { .. } => Some(
                 "has the input changed while it was read? If not, please report this with the config".to_owned(),
+            ),
+            Self::OutIsFile { .. } => Some("give `--out` a folder".to_owned()),
+            Self::Io { action, source, .. }
+                if *action == "write" || matches!(source.kind(), std::io::ErrorKind::StorageFull) =>
+            {
+                Some("nothing was published; is there space left?".to_owned())
+            }
+            Self::TooFewCustomers { .. } => Some(
+                "look at `where`, `window` and the customer column".to_owned(),
             ),
             Self::OutBusy { .. } => Some("wait for it to end, or give another `--out`".to_owned()),
             _ => None,
@@ -532,11 +604,34 @@ pub(crate) fn nearest<'a>(
     typed: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    /// Jaro-Winkler likeness from which a name may be meant.
+    const LIKE: f64 = 0.75;
+    /// Letters from which a name inside another one is no accident.
+    const TELLING: usize = 4;
     let typed = typed.to_lowercase();
+    let contains = |name: &str| {
+        let (short, long) = if name.len() < typed.len() {
+            (name, typed.as_str())
+        } else {
+            (typed.as_str(), name)
+        };
+        TELLING <= short.len() && long.contains(short)
+    };
     known
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&typed, &name.to_lowercase()), name))
-        .filter(|&(likeness, _)| 0.75 <= likeness)
+        .map(|name| {
+            let lower = name.to_lowercase();
+            let likeness = strsim::jaro_winkler(&typed, &lower);
+            (
+                if contains(&lower) {
+                    likeness.max(LIKE)
+                } else {
+                    likeness
+                },
+                name,
+            )
+        })
+        .filter(|&(likeness, _)| LIKE <= likeness)
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, name)| name)
 }

@@ -140,7 +140,7 @@ fn read_config(path: &Path) -> Result<String> {
 
 /// Parses, works, prints; the exit code is the one of DESIGN §4.
 pub fn main() -> ExitCode {
-    problem::own_panics();
+    problem::hold_panics();
     let cli = Cli::parse();
     match std::panic::catch_unwind(|| dispatch(cli.command)) {
         Ok(Ok(code)) => code,
@@ -148,8 +148,10 @@ pub fn main() -> ExitCode {
             problem::print_error(&error);
             ExitCode::from(error.exit_code())
         }
-        // The hook has said what happened.
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => {
+            problem::print_panic();
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
 
@@ -15,14 +16,33 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 pub(super) fn print_error(error: &Error) {
     let mut text = format!("{ERROR}error{ERROR:#}: {error}\n");
     let mut source = std::error::Error::source(error);
+    let mut told = String::new();
     while let Some(cause) = source {
-        let _ = writeln!(text, "  Caused by: {}", cause.to_string().trim_end());
+        let reason = reason(&cause.to_string());
+        // polars wraps an error into itself.
+        if reason != told {
+            let _ = writeln!(text, "  Caused by: {reason}");
+        }
+        told = reason;
         source = cause.source();
     }
     if let Some(hint) = error.hint() {
         let _ = write!(text, "\n{HINT}hint{HINT:#}: {hint}\n");
     }
     print(&text);
+}
+
+/// The reason without the query plan that polars shows behind it.
+fn reason(text: &str) -> String {
+    let end = [
+        "Resolved plan until failure",
+        "This error occurred with the following context stack",
+    ]
+    .iter()
+    .filter_map(|mark| text.find(mark))
+    .min()
+    .unwrap_or(text.len());
+    text[..end].trim().to_owned()
 }
 
 /// One line per warning.
@@ -40,8 +60,11 @@ fn print(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A panic is a fault of ours: say so in one sentence instead of a stack trace, wherever it happens.
-pub(super) fn own_panics() {
+/// What the last panic said, until somebody catches it.
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps what a panic says instead of printing it: `load` catches those that a damaged file causes.
+pub(super) fn hold_panics() {
     std::panic::set_hook(Box::new(|info| {
         let message = info
             .payload()
@@ -50,8 +73,19 @@ pub(super) fn own_panics() {
             .or_else(|| info.payload().downcast_ref::<String>().cloned())
             .unwrap_or_default();
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        print(&format!(
-            "{ERROR}error{ERROR:#}: a fault in tiermill itself: {message} ({place})\n\n{HINT}hint{HINT:#}: nothing was published; please report this with the command and the config\n"
-        ));
+        if let Ok(mut last) = LAST_PANIC.lock() {
+            *last = format!("{message} ({place})");
+        }
     }));
+}
+
+/// A panic that nobody caught is a fault of ours: say so in one sentence instead of a stack trace.
+pub(super) fn print_panic() {
+    let message = LAST_PANIC
+        .lock()
+        .map(|last| last.clone())
+        .unwrap_or_default();
+    print(&format!(
+        "{ERROR}error{ERROR:#}: a fault in tiermill itself: {message}\n\n{HINT}hint{HINT:#}: nothing was published; please report this with the command and the config\n"
+    ));
 }

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// Decimals beyond which the fixed point has no room for whole numbers.
 const MAX_DECIMALS: u32 = 12;
+/// Threads beyond which the pools alone take all memory.
+const MAX_THREADS: usize = 1_024;
 
 impl TryFrom<Options> for Config {
     type Error = Error;
@@ -331,8 +333,13 @@ fn tiers_config(tiers: &TiersOptions, k: K) -> Result<TiersConfig> {
 }
 
 fn output_config(output: &OutputOptions) -> Result<OutputConfig> {
-    if output.threads == Some(0) {
-        return Err(bad_value("threads", 0, "at least 1"));
+    if let Some(threads) = output.threads
+        && !(1..=MAX_THREADS).contains(&threads)
+    {
+        return Err(bad_value("threads", threads, "1 to 1024"));
+    }
+    if output.out.as_deref() == Some("") {
+        return Err(bad_value("out", "empty", "a folder"));
     }
     Ok(OutputConfig {
         out: output.out.clone().unwrap_or_else(|| "out".to_owned()),

@@ -82,13 +82,14 @@ fn into_tables(table: Table) -> Result<Table> {
                 for (inner_key, inner_value) in inner {
                     if !keys.contains(&inner_key) {
                         return Err(unknown(
-                            format!("[{name}]"),
+                            format!("in [{name}]"),
                             inner_key.clone(),
                             home(&inner_key),
                             keys.clone(),
                         ));
                     }
-                    put(&mut sorted, name, inner_key, inner_value);
+                    check_feature(name, &inner_key, &inner_value)?;
+                    put(&mut sorted, name, &inner_key, inner_value)?;
                 }
             }
             (_, value) => {
@@ -98,21 +99,46 @@ fn into_tables(table: Table) -> Result<Table> {
                         .map(|(name, _)| format!("[{name}]"))
                         .collect();
                     known.extend(catalogue.iter().flat_map(|(_, keys)| keys.clone()));
-                    return Err(unknown("the top level".to_owned(), key, None, known));
+                    return Err(unknown("at the top level".to_owned(), key, None, known));
                 };
-                put(&mut sorted, name, key, value);
+                put(&mut sorted, name, &key, value)?;
             }
         }
     }
     Ok(sorted)
 }
 
-fn put(sorted: &mut Table, table: &str, key: String, value: Value) {
-    if let Value::Table(inner) = sorted
+/// Puts a key into its table; a key that stands there already was written twice, once above the tables.
+fn put(sorted: &mut Table, table: &str, key: &str, value: Value) -> Result<()> {
+    let home = sorted
         .entry(table)
-        .or_insert_with(|| Value::Table(Table::new()))
+        .or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(inner) = home
+        && inner.insert(key.to_owned(), value).is_some()
     {
-        inner.insert(key, value);
+        return Err(Error::Conflict {
+            first: format!("`{key}` at the top level"),
+            second: format!("`{key}` in [{table}]"),
+            hint: "keep one of them".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Refuses an unknown key in the table of a feature.
+fn check_feature(table: &str, feature: &str, value: &Value) -> Result<()> {
+    const KNOWN: [&str; 5] = ["transform", "scale", "winsorise", "weight", "weights"];
+    let Value::Table(settings) = value else {
+        return Ok(());
+    };
+    match settings.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+        Some(key) if table == "features" => Err(unknown(
+            format!("in [features.{feature}]"),
+            key.clone(),
+            None,
+            KNOWN.map(str::to_owned).to_vec(),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -154,19 +180,38 @@ fn check_values(sorted: &Table) -> Result<()> {
                 Value::Table(Table::from_iter([(key.clone(), value.clone())])),
             )]);
             if let Err(error) = one.try_into::<Options>() {
-                let message = error.message();
-                let expected = message
-                    .rsplit_once("expected ")
-                    .map_or(message, |(_, expected)| expected);
+                let expected = expectation(error.message());
                 return Err(Error::BadValue {
                     key: key.clone(),
                     found: value.to_string(),
-                    expected: expected.to_owned(),
+                    expected,
                 });
             }
         }
     }
     Ok(())
+}
+
+/// What serde expected, in words.
+fn expectation(message: &str) -> String {
+    let expected = message
+        .rsplit_once("expected ")
+        .map_or(message, |(_, expected)| expected);
+    match expected.trim() {
+        "u64" | "usize" | "u32" => "a whole number from 0".to_owned(),
+        "f64" | "f32" => "a number".to_owned(),
+        "a string" => "a text in quotes".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list, as in `[\"a\", \"b\"]`".to_owned(),
+        words
+            if words.starts_with("string only")
+                || words.starts_with("enum ")
+                || words.contains("variant") =>
+        {
+            "one of the words in `tiermill run --help`".to_owned()
+        }
+        words => words.to_owned(),
+    }
 }
 
 fn from_folder(folder: &Path, path: &str) -> String {

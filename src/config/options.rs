@@ -295,7 +295,7 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<String>>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "expected a path or a list of paths")]
     enum OneOrMany {
         One(String),
         Many(Vec<String>),

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use super::meaning::check_customer;
+use super::meaning::{check_customer, is_empty_customer};
 use super::moment::Clock;
 use super::needed::Needed;
 use super::reconcile::{Reason, Reconciliation};
-use super::rejected::with_reason;
+use super::rejected::{number_text, with_reason};
 use super::rows::{CODE, COPIES, surplus};
 use super::source::{Source, i64_column};
 use super::{CustomerIds, Customers, Loaded, id_text};
@@ -127,8 +127,7 @@ impl Table {
                     hint: format!("give another column with `--{key}`"),
                 });
             }
-            // Adding 0 turns −0 into 0, which would print as another number.
-            numbers.push((col(column.as_str()).cast(DataType::Float64) + lit(0.0)).alias(ours));
+            numbers.push(col(column.as_str()).cast(DataType::Float64).alias(ours));
         }
         let filter = match &input.filter {
             Some(text) => Some(needed.expression("where", text)?),
@@ -157,13 +156,16 @@ fn rules(
         rules.push((Reason::Filtered, filter.fill_null(lit(false)).not()));
     }
     rules.push((Reason::NullCustomer, customer().is_null()));
-    if dtype == &DataType::String {
-        rules.push((Reason::EmptyCustomer, customer().eq(lit(""))));
+    if let Some(empty) = is_empty_customer(&input.customer, Some(dtype)) {
+        rules.push((Reason::EmptyCustomer, empty));
     }
     let below = |name: &str, least: f64| not_a_number(name).or(col(name).lt(lit(least)));
     rules.push((Reason::BadRecency, below(RECENCY, 0.0)));
     let whole = col(FREQUENCY).eq(col(FREQUENCY).cast(DataType::Int64).cast(DataType::Float64));
-    rules.push((Reason::BadFrequency, below(FREQUENCY, 1.0).or(whole.not())));
+    rules.push((
+        Reason::BadFrequency,
+        below(FREQUENCY, 1.0).or(whole.fill_null(lit(false)).not()),
+    ));
     rules.push((Reason::BadAmount, not_a_number(MONETARY)));
     if has_tenure {
         rules.push((
@@ -262,7 +264,11 @@ fn floats(frame: &DataFrame, name: &str) -> Result<Vec<f64>> {
     let values = column
         .f64()
         .map_err(Error::polars("read the customer table"))?;
-    Ok(values.into_no_null_iter().collect())
+    // Adding 0 turns −0 into 0, which would print as another number.
+    Ok(values
+        .into_no_null_iter()
+        .map(|value| value + 0.0)
+        .collect())
 }
 
 /// Refuses a customer that stands twice; ids are sorted, so copies are neighbours.
@@ -300,7 +306,7 @@ fn revenue(monetary: &[f64], ids: &Series, decimals: u32) -> Result<Vec<i64>> {
             } else {
                 Err(Error::AmountTooLarge {
                     customer: id_text(ids, row),
-                    amount: amount.to_string(),
+                    amount: number_text(amount),
                     decimals,
                 })
             }

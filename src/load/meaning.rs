@@ -13,6 +13,17 @@ use crate::error::{Error, Result};
 /// The amount as it is, to tell a bad one from a huge one.
 pub(super) const AMOUNT: &str = "__tiermill_amount";
 
+/// Holds for a customer of zero characters or bytes; `None` for types that have none.
+pub(super) fn is_empty_customer(column: &str, dtype: Option<&DataType>) -> Option<Expr> {
+    match dtype {
+        Some(DataType::String | DataType::Categorical(..) | DataType::Enum(..)) => {
+            Some(col(column).cast(DataType::String).eq(lit("")))
+        }
+        Some(DataType::Binary) => Some(col(column).eq(lit(Vec::<u8>::new()))),
+        _ => None,
+    }
+}
+
 /// Refuses a type that cannot identify a customer.
 pub(super) fn check_customer(
     source: &Source,
@@ -76,7 +87,16 @@ pub(super) fn time_expr(
 fn to_micros(time: Expr, unit: TimeUnit) -> Expr {
     let physical = time.to_physical();
     match unit {
-        TimeUnit::Milliseconds => physical * lit(1_000_i64),
+        TimeUnit::Milliseconds => {
+            // Beyond these a multiplication would wrap into another time; null is a bad one.
+            let fits = physical
+                .clone()
+                .gt_eq(lit(i64::MIN / 1_000))
+                .and(physical.clone().lt_eq(lit(i64::MAX / 1_000)));
+            when(fits)
+                .then(physical * lit(1_000_i64))
+                .otherwise(lit(NULL))
+        }
         TimeUnit::Microseconds => physical,
         TimeUnit::Nanoseconds => physical.floor_div(lit(1_000_i64)),
     }
@@ -125,6 +145,8 @@ fn iso_time(text: &Expr, zone: Option<Tz>) -> Expr {
         wall("%Y-%m-%dT%H:%M"),
         zoned("%Y-%m-%dT%H:%M:%S%.f%#z"),
         zoned("%Y-%m-%d %H:%M:%S%.f%#z"),
+        zoned("%Y-%m-%dT%H:%M%#z"),
+        zoned("%Y-%m-%d %H:%M%#z"),
     ])
 }
 

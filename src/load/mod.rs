@@ -31,7 +31,7 @@ pub use source::InputFile;
 
 use crate::config::{Columns, InputConfig, RfmConfig};
 use crate::error::{Error, Result, Warning};
-use source::Source;
+use source::{Source, guarded};
 
 /// What loading found.
 #[derive(Debug)]
@@ -136,11 +136,13 @@ pub fn load(input: &InputConfig, rfm: &RfmConfig) -> Result<Loaded> {
 /// # Errors
 /// As [`load`], without the limit of rejected rows.
 pub fn survey(input: &InputConfig, rfm: &RfmConfig) -> Result<(Loaded, Option<Error>)> {
+    // What polars has to say about an expression (casts that it will drop one day) is nothing for a user of ours.
+    polars::error::set_warning_function(|_, _| {});
     let source = Source::open(&input.paths)?;
-    let loaded = match &input.columns {
-        Columns::Orders { .. } => orders::load(&source, input, rfm)?,
-        Columns::Customers { .. } => customers::load(&source, input, rfm)?,
-    };
+    let loaded = guarded(&source.place(), || match &input.columns {
+        Columns::Orders { .. } => orders::load(&source, input, rfm),
+        Columns::Customers { .. } => customers::load(&source, input, rfm),
+    })?;
     let rows = &loaded.reconciliation;
     let broken = rows
         .check(input.max_rejected)

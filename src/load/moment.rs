@@ -120,14 +120,20 @@ impl Moment {
 
     /// How results name this moment.
     pub(super) fn name(self) -> AsOfMoment {
-        let wall = self.wall.format("%Y-%m-%dT%H:%M:%S%.f");
-        let offset = self.zone.and_then(|zone| {
+        // From the instant and not from what was written: a clock may skip the time that was written.
+        let local = self.zone.and_then(|zone| {
             let utc = DateTime::from_timestamp_micros(self.micros)?;
-            Some(utc.with_timezone(&zone).format("%:z").to_string())
+            Some(utc.with_timezone(&zone))
         });
-        AsOfMoment {
-            date: self.wall.date(),
-            text: format!("{wall}{}", offset.unwrap_or_default()),
+        match local {
+            Some(local) => AsOfMoment {
+                date: local.date_naive(),
+                text: local.format("%Y-%m-%dT%H:%M:%S%.f%:z").to_string(),
+            },
+            None => AsOfMoment {
+                date: self.wall.date(),
+                text: self.wall.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
+            },
         }
     }
 }

@@ -40,6 +40,25 @@ impl<'a> Needed<'a> {
         Ok(dtype)
     }
 
+    /// The same for a column that an expression names.
+    fn column_of(&mut self, key: &'static str, expression: &str, name: &str) -> Result<DataType> {
+        self.column(key, name).map_err(|error| match error {
+            Error::MissingColumn {
+                place,
+                column,
+                found,
+                ..
+            } => Error::MissingInExpression {
+                place,
+                column,
+                key,
+                expression: expression.into(),
+                found,
+            },
+            other => other,
+        })
+    }
+
     /// Reads an SQL expression and asks for its columns.
     pub(super) fn expression(&mut self, key: &'static str, text: &str) -> Result<Expr> {
         let expr = sql_expr(text).map_err(|source| Error::Expression {
@@ -47,8 +66,15 @@ impl<'a> Needed<'a> {
             text: text.to_owned(),
             source,
         })?;
+        if (&expr).into_iter().any(is_of_many_rows) {
+            return Err(Error::BadValue {
+                key: key.to_owned(),
+                found: format!("`{text}`, one value for all rows"),
+                expected: "an expression with a value for each row".to_owned(),
+            });
+        }
         for name in column_names(&expr) {
-            self.column(key, &name)?;
+            self.column_of(key, text, &name)?;
         }
         Ok(expr)
     }
@@ -98,6 +124,14 @@ impl<'a> Needed<'a> {
     }
 }
 
+/// Whether a part of an expression looks at more than its own row.
+fn is_of_many_rows(part: &Expr) -> bool {
+    matches!(
+        part,
+        Expr::Agg(_) | Expr::Len | Expr::Over { .. } | Expr::SubPlan(..) | Expr::Explode { .. }
+    )
+}
+
 /// Names of the columns that an expression reads.
 pub(super) fn column_names(expr: &Expr) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
@@ -133,39 +167,37 @@ pub(super) fn unlisted(event: &str, weights: &BTreeMap<String, f64>) -> Expr {
         .not()
 }
 
+/// The type of an expression, found by trying it on no rows at all: what cannot be is an error of the config then, and
+/// not of a file.
+///
+/// # Errors
+/// [`Error::Expression`].
+pub(super) fn type_of(
+    types: &Schema,
+    expr: &Expr,
+    key: &'static str,
+    text: &str,
+) -> Result<DataType> {
+    let tried = DataFrame::empty_with_schema(types)
+        .lazy()
+        .select([expr.clone().alias(TRIED)])
+        .collect()
+        .map_err(|source| Error::Expression {
+            key,
+            text: text.to_owned(),
+            source,
+        })?;
+    Ok(tried.schema().get(TRIED).cloned().unwrap_or(DataType::Null))
+}
+
 /// Refuses a `where` that is no condition.
-pub(super) fn check_filter(scan: &LazyFrame, filter: &Expr, text: &str) -> Result<()> {
-    let schema = scan
-        .clone()
-        .select([filter.clone().alias(TRIED)])
-        .collect_schema();
-    match schema
-        .map_err(|source| expression_error("where", text, source))?
-        .get(TRIED)
-    {
-        Some(DataType::Boolean) => Ok(()),
+pub(super) fn check_filter(types: &Schema, filter: &Expr, text: &str) -> Result<()> {
+    match type_of(types, filter, "where", text)? {
+        DataType::Boolean => Ok(()),
         other => Err(Error::BadValue {
             key: "where".to_owned(),
-            found: format!("`{text}` of type {}", type_name(other)),
+            found: format!("`{text}` of type {}", type_name(Some(&other))),
             expected: "a condition that is true or false".to_owned(),
         }),
-    }
-}
-
-/// The type of an amount.
-pub(super) fn amount_type(scan: &LazyFrame, amount: &Expr, text: &str) -> Result<DataType> {
-    let schema = scan
-        .clone()
-        .select([amount.clone().alias(TRIED)])
-        .collect_schema()
-        .map_err(|source| expression_error("amount", text, source))?;
-    Ok(schema.get(TRIED).cloned().unwrap_or(DataType::Null))
-}
-
-fn expression_error(key: &'static str, text: &str, source: PolarsError) -> Error {
-    Error::Expression {
-        key,
-        text: text.to_owned(),
-        source,
     }
 }

@@ -97,10 +97,12 @@ fn newest_midnight(
 fn check_gap(days: &[i32], counts: &[i64], rfm: &RfmConfig) -> Result<()> {
     let limit = i64::from(rfm.max_gap.0);
     let all: i64 = counts.iter().sum();
+    // A thousandth of the rows; of a small table up to three, if they are not more than a twentieth.
+    let few = (all / 1_000).max((all / 20).min(3));
     let mut after = 0;
     for i in (1..days.len()).rev() {
         after += counts[i];
-        if i + 1 < days.len() && all / 1_000 < after {
+        if i + 1 < days.len() && few < after {
             break;
         }
         let gap = i64::from(days[i]) - i64::from(days[i - 1]);
@@ -295,9 +297,41 @@ fn totals(ordered: &DataFrame, ids: &Series, decimals: u32) -> Result<Vec<i64>> 
         .map(|(row, total)| {
             i64::try_from(total).map_err(|_| Error::TotalTooLarge {
                 customer: id_text(ids, row),
-                total: from_fixed(total, decimals).to_string(),
+                total: fixed_text(total, decimals),
                 decimals,
             })
         })
         .collect()
+}
+
+/// A fixed-point number to the last digit.
+fn fixed_text(units: i128, decimals: u32) -> String {
+    let digits = units.unsigned_abs().to_string();
+    let sign = if units < 0 { "-" } else { "" };
+    let decimals = decimals as usize;
+    let padded = format!("{digits:0>width$}", width = decimals + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - decimals);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_point_numbers_are_written_to_the_last_digit() {
+        assert_eq!(
+            fixed_text(9_223_372_036_854_775_808, 0),
+            "9223372036854775808"
+        );
+        assert_eq!(
+            fixed_text(-44_000_000_000_000_001, 4),
+            "-4400000000000.0001"
+        );
+        assert_eq!(fixed_text(5, 2), "0.05");
+        assert_eq!(fixed_text(1_500, 3), "1.5");
+    }
 }

@@ -6,7 +6,7 @@
 use polars::prelude::*;
 
 use super::guess::{ColumnProfile, Kind};
-use super::source::Source;
+use super::source::{Source, guarded};
 use crate::error::Result;
 
 /// Rows that are looked at: enough for shares and repeats, little enough to be instant.
@@ -32,11 +32,10 @@ pub struct Profile {
 pub fn profile(paths: &[String]) -> Result<Profile> {
     let source = Source::open(paths)?;
     let names = source.common_columns();
-    let frame = source
-        .scan(&names)?
-        .limit(ROWS)
-        .collect()
-        .map_err(|error| source.unreadable(error))?;
+    let frame = guarded(&source.place(), || {
+        let first = source.scan(&names)?.limit(ROWS);
+        first.collect().map_err(|error| source.unreadable(error))
+    })?;
     let columns = frame
         .columns()
         .iter()

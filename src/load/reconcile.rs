@@ -183,7 +183,7 @@ impl Reconciliation {
     /// [`Error::MaxRejected`].
     pub fn check(&self, max_rejected: f64) -> Result<()> {
         let faults = self.faults();
-        if faults as f64 <= max_rejected * self.read as f64 {
+        if faults == 0 || faults as f64 / self.read as f64 <= max_rejected {
             return Ok(());
         }
         let percent = |share: f64| {

@@ -81,10 +81,7 @@ fn amount_too_large(rows: &Rows, source: &Source) -> Result<Error> {
         .all(source)?
         .filter(rows.code().eq(lit(TOO_LARGE)))
         .sort([rows.customer.as_str()], SortMultipleOptions::default())
-        .select([
-            col(rows.customer.as_str()),
-            rows.amount().alias(UNITS).cast(DataType::Float64),
-        ])
+        .select([col(rows.customer.as_str()), rows.amount().alias(UNITS)])
         .limit(1);
     let first = source.collect(first)?;
     let customer = first
@@ -93,7 +90,7 @@ fn amount_too_large(rows: &Rows, source: &Source) -> Result<Error> {
         .map_err(Error::polars("read a customer id"))?;
     let amount = first
         .column(UNITS)
-        .and_then(|amounts| amounts.get(0).map(|amount| amount.to_string()))
+        .and_then(|amounts| amounts.get(0).map(|amount| amount_text(&amount)))
         .map_err(Error::polars("read an amount"))?;
     Ok(Error::AmountTooLarge {
         customer,
@@ -156,16 +153,43 @@ pub(super) fn list(
 
 /// Adds how often a row stands (more than once only for duplicates), and why it was rejected.
 pub(super) fn with_reason(mut rows: DataFrame, reason: &str) -> Result<DataFrame> {
+    let listing = || Error::polars("list the rejected rows");
     let height = rows.height();
     if rows.column(COPIES).is_err() {
         rows.with_column(Column::new_scalar(COPIES.into(), 1_i64.into(), height))
-            .map_err(Error::polars("list the rejected rows"))?;
+            .map_err(listing())?;
     }
-    rows.with_column(Column::new_scalar(
-        "reason".into(),
-        Scalar::from(PlSmallStr::from(reason)),
-        height,
-    ))
-    .map_err(Error::polars("list the rejected rows"))?;
+    // The columns of the input keep their names; ours give way.
+    let free = |name: &str| {
+        let mut name = name.to_owned();
+        while rows.column(&name).is_ok() {
+            name = format!("reject_{name}");
+        }
+        name
+    };
+    let (copies, why) = (free("copies"), free("reason"));
+    rows.rename(COPIES, copies.into()).map_err(listing())?;
+    let reason = Scalar::from(PlSmallStr::from(reason));
+    rows.with_column(Column::new_scalar(why.into(), reason, height))
+        .map_err(listing())?;
     Ok(rows)
+}
+
+/// An amount as it stands in the file, without a fraction of nothing.
+fn amount_text(amount: &AnyValue<'_>) -> String {
+    match amount {
+        AnyValue::Float64(value) => number_text(*value),
+        AnyValue::Float32(value) => number_text(f64::from(*value)),
+        other => other.to_string(),
+    }
+}
+
+/// The shortest text that reads back as the number: `1e300`, `-1000000000000000`.
+pub(super) fn number_text(value: f64) -> String {
+    const LONG: f64 = 1e18;
+    if value.abs() < LONG {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
 }

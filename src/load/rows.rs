@@ -6,9 +6,9 @@
 
 use polars::prelude::*;
 
-use super::meaning::{AMOUNT, Money, check_customer, time_expr};
+use super::meaning::{AMOUNT, Money, check_customer, is_empty_customer, time_expr};
 use super::moment::{Clock, Moment};
-use super::needed::{Needed, amount_type, check_filter, column_names};
+use super::needed::{Needed, check_filter, column_names, type_of};
 use super::reconcile::Reason;
 use super::source::Source;
 use crate::config::{Columns, InputConfig, Refunds};
@@ -25,7 +25,7 @@ pub(super) const CODE: &str = "__tiermill_code";
 /// Code of a row whose amount does not fit; it stops the run.
 pub(super) const TOO_LARGE: i32 = 255;
 /// Column of rejected.parquet: how many rows a line stands for.
-pub(super) const COPIES: &str = "copies";
+pub(super) const COPIES: &str = "__tiermill_copies";
 /// Column of rejected.parquet with the file of the row.
 const FILE: &str = "source_file";
 
@@ -83,17 +83,16 @@ impl Rows {
         let amount = needed.worth(amount.as_deref(), events.as_ref())?;
         let only_needed = needed.columns.clone();
         let columns = needed.or_everything(input.deduplicate)?;
-        let scan = source.scan(&columns)?;
+        let mut scan = source.scan(&columns)?;
         let types = scan
-            .clone()
             .collect_schema()
             .map_err(|error| source.unreadable(error))?;
         check_customer(source, &input.customer, types.get(&input.customer))?;
         let (time, clock) = time_expr(source, time, types.get(time), input.timezone)?;
         if let (Some(expr), Some(text)) = (&filter, &input.filter) {
-            check_filter(&scan, expr, text)?;
+            check_filter(&types, expr, text)?;
         }
-        let money = money(source, &scan, amount.as_ref(), input.decimals)?;
+        let money = money(source, &types, amount.as_ref(), input.decimals)?;
         let mut rows = Self {
             customer: input.customer.clone(),
             order: order.clone(),
@@ -125,14 +124,8 @@ impl Rows {
             rules.push((Reason::Filtered, filter.clone().fill_null(lit(false)).not()));
         }
         rules.push((Reason::NullCustomer, customer().is_null()));
-        if matches!(
-            types.get(&self.customer),
-            Some(DataType::String | DataType::Categorical(..) | DataType::Enum(..))
-        ) {
-            let text = customer().cast(DataType::String);
-            rules.push((Reason::EmptyCustomer, text.eq(lit(""))));
-        } else if types.get(&self.customer) == Some(&DataType::Binary) {
-            rules.push((Reason::EmptyCustomer, customer().eq(lit(Vec::<u8>::new()))));
+        if let Some(empty) = is_empty_customer(&self.customer, types.get(&self.customer)) {
+            rules.push((Reason::EmptyCustomer, empty));
         }
         let raw_time = col(self.raw_time_column());
         rules.push((Reason::NullTime, raw_time.is_null()));
@@ -331,13 +324,13 @@ impl Rows {
 /// How amounts become units; without amounts each row is worth one.
 fn money(
     source: &Source,
-    scan: &LazyFrame,
+    types: &Schema,
     amount: Option<&(Expr, String)>,
     decimals: u32,
 ) -> Result<Money> {
     match amount {
         Some((expr, name)) => {
-            let dtype = amount_type(scan, expr, name)?;
+            let dtype = type_of(types, expr, "amount", name)?;
             Money::new(source, name, &dtype, decimals)
         }
         None => Ok(Money::count()),

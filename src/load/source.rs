@@ -206,7 +206,10 @@ impl Source {
             .iter()
             .map(|file| PlRefPath::new(&file.path))
             .collect();
-        LazyFrame::scan_parquet_files(paths, args).map_err(|source| self.unreadable(source))
+        LazyFrame::scan_parquet_files(paths, args).map_err(|source| Error::Read {
+            place: self.place(),
+            source,
+        })
     }
 
     /// Runs a query over these files in the streaming engine.
@@ -224,8 +227,22 @@ impl Source {
             .map_err(|source| self.unreadable(source))
     }
 
-    /// The error for a fault that only shows while reading.
+    /// The error for a fault that only shows while reading; of several files the first that cannot be read alone.
     pub(super) fn unreadable(&self, source: PolarsError) -> Error {
+        if 1 < self.files.len() {
+            for (index, file) in self.files.iter().enumerate() {
+                let alone = guarded(&file.path, || {
+                    let scan = self.scan_alike(index..index + 1, None)?;
+                    scan.collect().map_err(|source| Error::Read {
+                        place: file.path.clone(),
+                        source,
+                    })
+                });
+                if let Err(error) = alone {
+                    return error;
+                }
+            }
+        }
         Error::Read {
             place: self.place(),
             source,
@@ -275,9 +292,10 @@ fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
         }
     }
     if files.is_empty() {
-        return Err(Error::NoFiles {
-            place: written.to_owned(),
-            found: Vec::new(),
+        let folder = if root == 0 { "." } else { &written[..root] };
+        return Err(Error::NoMatch {
+            glob: written.to_owned(),
+            folder: folder.to_owned(),
         });
     }
     files.sort();
@@ -332,29 +350,29 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
     let bytes = file.metadata().map_err(Error::io("read", path))?.len();
     let mut head = [0; 4];
     let got = file.read(&mut head).map_err(Error::io("read", path))?;
+    if got == 0 {
+        return Err(Error::Empty {
+            path: path.to_owned(),
+        });
+    }
     if got < head.len() || &head != MAGIC {
         return Err(Error::NotParquet {
             path: path.to_owned(),
-            found: if got == 0 {
-                "nothing (it is empty)".to_owned()
-            } else {
-                format!("`{}`", head[..got].escape_ascii())
-            },
+            found: format!("`{}`", head[..got].escape_ascii()),
         });
     }
-    let footer = read_footer(&mut file, bytes)
-        .map_err(Error::io("read", path))?
-        .ok_or_else(|| Error::Truncated {
-            path: path.to_owned(),
-            bytes,
-        })?;
+    let footer = read_footer(&mut file, path, bytes)?;
     let damaged = |source| Error::Read {
         place: name.clone(),
         source,
     };
-    let mut reader = ParquetReader::new(file);
-    let rows = reader.num_rows().map_err(damaged)? as u64;
-    let mut schema = Schema::from_arrow_schema(reader.schema().map_err(damaged)?.as_ref());
+    let (rows, mut schema) = guarded(&name, || {
+        let mut reader = ParquetReader::new(file);
+        let rows = reader.num_rows().map_err(damaged)? as u64;
+        let arrow = reader.schema().map_err(damaged)?;
+        check_zones(&name, &arrow)?;
+        Ok((rows, Schema::from_arrow_schema(arrow.as_ref())))
+    })?;
     for (key, _) in hive_keys(&name, root) {
         // polars infers the type over all values of a key, so no single file knows it: asked for when it is scanned.
         schema.insert(key.into(), DataType::Unknown(UnknownKind::Any));
@@ -374,25 +392,79 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
     ))
 }
 
-/// The bytes of the footer, or `None` where the file ends too early for one.
-fn read_footer(file: &mut File, bytes: u64) -> std::io::Result<Option<Vec<u8>>> {
+/// Refuses a zone that polars would stumble over, whether the column is needed or not.
+fn check_zones(place: &str, schema: &ArrowSchema) -> Result<()> {
+    for field in schema.iter_values() {
+        if let ArrowDataType::Timestamp(_, Some(zone)) = &field.dtype
+            && zone.parse::<chrono_tz::Tz>().is_err()
+        {
+            return Err(Error::WrongType {
+                place: place.to_owned(),
+                column: field.name.to_string(),
+                found: format!("a time with the zone `{zone}`"),
+                expected: "a named zone such as `UTC` or `Asia/Kolkata`",
+                hint: "convert the column to UTC before it is written".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Runs what reads a file. polars panics over some damages and some types; that is a fault of the file to us.
+pub(super) fn guarded<T>(place: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+        Ok(result) => result,
+        Err(payload) => {
+            let message = payload
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "polars gave up".to_owned());
+            Err(Error::Damaged {
+                place: place.to_owned(),
+                message,
+            })
+        }
+    }
+}
+
+/// The bytes of the footer of a file of `bytes` bytes.
+fn read_footer(file: &mut File, path: &Path, bytes: u64) -> Result<Vec<u8>> {
     /// Four bytes of length and four of magic.
     const TAIL: u64 = 8;
-    if bytes < TAIL + MAGIC.len() as u64 {
-        return Ok(None);
-    }
+    let fault = || Error::io("read", path);
+    let room = bytes.saturating_sub(TAIL + MAGIC.len() as u64);
     let mut tail = [0; 8];
-    file.seek(SeekFrom::Start(bytes - TAIL))?;
-    file.read_exact(&mut tail)?;
+    file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL)))
+        .and_then(|_| file.read_exact(&mut tail[..usize::try_from(bytes.min(TAIL)).unwrap_or(0)]))
+        .map_err(fault())?;
     let [a, b, c, d, magic @ ..] = tail;
-    let length = u64::from(u32::from_le_bytes([a, b, c, d]));
-    if &magic != MAGIC || bytes < length + TAIL + MAGIC.len() as u64 {
-        return Ok(None);
+    if bytes < TAIL || &magic != MAGIC {
+        let path = path.to_owned();
+        return Err(if bytes == MAGIC.len() as u64 {
+            Error::BadFooter {
+                path,
+                footer: 0,
+                bytes,
+            }
+        } else {
+            Error::Truncated { path, bytes }
+        });
     }
-    let mut footer = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.seek(SeekFrom::Start(bytes - TAIL - length))?;
-    file.read_exact(&mut footer)?;
-    Ok(Some(footer))
+    let footer = u64::from(u32::from_le_bytes([a, b, c, d]));
+    if room < footer {
+        let path = path.to_owned();
+        return Err(Error::BadFooter {
+            path,
+            footer,
+            bytes,
+        });
+    }
+    let mut contents = vec![0; usize::try_from(footer).unwrap_or(0)];
+    file.seek(SeekFrom::Start(bytes - TAIL - footer))
+        .and_then(|_| file.read_exact(&mut contents))
+        .map_err(fault())?;
+    Ok(contents)
 }
 
 /// A column of integers.

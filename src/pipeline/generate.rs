@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::generate::{
     Chunk, Dirt, Group, Orders, Plan, Summary, Truth, YEAR_ONE_US, chunks, groups,
 };
-use crate::store::{GrowingTable, OrderFiles, write_new};
+use crate::store::{GrowingTable, OrderFiles, remove, write_new};
 
 /// The type of generated customer ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
@@ -78,18 +78,16 @@ pub fn generate(
         truth.write(truth_table(&chunk.truth, id_type)?)?;
         observe(summary.total.customers);
     }
-    let files = files.publish()?;
-    truth.publish()?;
-    let document = TruthDocument {
-        plan,
-        id_type,
-        groups: groups(),
-        summary: &summary,
-    };
+    // The orders come last: a folder of orders without its truth would be taken for whole.
     let json_path = beside(".truth.json");
-    let text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Error::io("write", &json_path)(error.into()))?;
-    write_new(&json_path, &(text + "\n"), true)?;
+    let written = write_truth(plan, id_type, &summary, &json_path)
+        .and_then(|()| truth.publish())
+        .and_then(|_| files.publish());
+    let files = written.inspect_err(|_| {
+        for path in [&json_path, &truth_path] {
+            remove(path);
+        }
+    })?;
     Ok(Generated {
         directory: folder.to_owned(),
         files,
@@ -97,6 +95,19 @@ pub fn generate(
         truth: json_path,
         summary,
     })
+}
+
+/// The parameters and totals.
+fn write_truth(plan: &Plan, id_type: IdType, summary: &Summary, path: &Path) -> Result<()> {
+    let document = TruthDocument {
+        plan,
+        id_type,
+        groups: groups(),
+        summary,
+    };
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Error::io("write", path)(error.into()))?;
+    write_new(path, &(text + "\n"), true)
 }
 
 /// The rows of each month. Rows are sorted by time, so that a month is a range.

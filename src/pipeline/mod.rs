@@ -156,6 +156,7 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
 /// # Errors
 /// What cannot be read at all; a broken limit is part of the answer.
 pub fn check(config: &Config) -> Result<Checked> {
+    tables::check_name(&config.input.customer)?;
     let (loaded, broken) = survey(&config.input, &config.rfm)?;
     Ok(Checked {
         files: loaded.inputs.len(),

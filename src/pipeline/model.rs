@@ -203,7 +203,7 @@ impl Model {
         for (key, theirs) in definitions(config) {
             let ours = self.definitions.get(&key).cloned().unwrap_or(Value::Null);
             if ours != theirs {
-                return Err(mismatch(&key, ours.to_string(), theirs.to_string()));
+                return Err(mismatch(&key, written(&ours), written(&theirs)));
             }
         }
         Ok(())
@@ -218,6 +218,15 @@ impl Model {
             }
         }
         matrix
+    }
+}
+
+/// A setting as it stands in the config.
+fn written(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

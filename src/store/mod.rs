@@ -53,9 +53,8 @@ impl RunFolder {
     /// [`Error::Io`] where the system refuses.
     pub fn open(path: &Path) -> Result<Self> {
         if path.exists() && !path.is_dir() {
-            return Err(Error::OutNotOurs {
+            return Err(Error::OutIsFile {
                 path: path.to_owned(),
-                found: "a file".to_owned(),
             });
         }
         fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
@@ -133,7 +132,13 @@ impl Staging<'_> {
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn parquet(&mut self, name: &str, frame: &mut DataFrame) -> Result<()> {
         frame.rechunk_mut();
-        self.file(name, |file, path| write_parquet(file, path, frame))
+        self.file(name, |file| {
+            ParquetWriter::new(file)
+                .with_row_group_size(Some(ROW_GROUP))
+                .finish(frame)
+                .map(|_| ())
+                .map_err(Error::polars(format!("write {name}")))
+        })
     }
 
     /// Writes a JSON document.
@@ -141,11 +146,16 @@ impl Staging<'_> {
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn json(&mut self, name: &str, document: &impl Serialize) -> Result<()> {
-        self.file(name, |file, path| {
+        self.file(name, |file| {
             serde_json::to_writer_pretty(&mut *file, document)
                 .map_err(std::io::Error::from)
-                .and_then(|()| file.write_all(b"\n"))
-                .map_err(Error::io("write", path))
+                .and_then(|()| {
+                    file.write_all(
+                        b"
+",
+                    )
+                })
+                .map_err(Error::io("write", name))
         })
     }
 
@@ -179,20 +189,23 @@ impl Staging<'_> {
         free_name(&self.folder.path.join("runs"), run_id).0
     }
 
-    fn file(
-        &mut self,
-        name: &str,
-        write: impl FnOnce(&mut Hashing, &Path) -> Result<()>,
-    ) -> Result<()> {
+    fn file(&mut self, name: &str, write: impl FnOnce(&mut Hashing) -> Result<()>) -> Result<()> {
         let path = self.path.join(name);
-        let file = create(&path)?;
+        // Where the run will stand, or would have: the hidden name is nobody's business.
+        let shown = self.folder.path.join("runs").join(name);
+        let fault = || Error::io("write", shown.clone());
         let mut file = Hashing {
-            file: BufWriter::with_capacity(1 << 20, file),
+            file: BufWriter::with_capacity(1 << 20, create(&path)?),
             hash: Sha256::new(),
             bytes: 0,
+            failed: None,
         };
-        write(&mut file, &path)?;
-        let fault = || Error::io("write", path.clone());
+        let written = write(&mut file);
+        if let Some(error) = file.failed.take() {
+            // Writers wrap the reason into something of their own.
+            return Err(fault()(error));
+        }
+        written?;
         let inner = file
             .file
             .into_inner()
@@ -259,34 +272,25 @@ fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(Error::io("create", path))
 }
 
-fn write_parquet(file: impl Write, path: &Path, frame: &mut DataFrame) -> Result<()> {
-    ParquetWriter::new(file)
-        .with_row_group_size(Some(ROW_GROUP))
-        .finish(frame)
-        .map(|_| ())
-        .map_err(|error| match error {
-            PolarsError::IO { error, .. } => Error::Io {
-                action: "write",
-                path: path.to_owned(),
-                source: std::io::Error::new(error.kind(), error.to_string()),
-            },
-            source => Error::Polars {
-                action: format!("write `{}`", path.display()),
-                source,
-            },
-        })
-}
-
 /// Counts and hashes what is written.
 struct Hashing {
     file: BufWriter<File>,
     hash: Sha256,
     bytes: u64,
+    /// Why the system refused, if it did.
+    failed: Option<std::io::Error>,
 }
 
 impl Write for Hashing {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(buffer)?;
+        let written = match self.file.write(buffer) {
+            Ok(written) => written,
+            Err(error) => {
+                let copy = std::io::Error::new(error.kind(), error.to_string());
+                self.failed = Some(error);
+                return Err(copy);
+            }
+        };
         self.hash.update(&buffer[..written]);
         self.bytes += written as u64;
         Ok(written)
@@ -311,6 +315,11 @@ pub fn write_new(path: &Path, text: &str, overwrite: bool) -> Result<()> {
     let mut file = create(path)?;
     file.write_all(text.as_bytes())
         .map_err(Error::io("write", path))
+}
+
+/// Takes back a file of a job that failed; whether it was there does not matter any more.
+pub fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
 }
 
 /// Reads a model file.

@@ -18,7 +18,9 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("store", &[]),
     (
         "pipeline",
-        &["load", "features", "cluster", "tiers", "rules", "generate", "store"],
+        &[
+            "load", "features", "cluster", "tiers", "rules", "generate", "store",
+        ],
     ),
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
     ("cli", &["pipeline", "load", "tiers", "generate", "store"]),
@@ -41,7 +43,12 @@ fn sources() -> Vec<(PathBuf, String)> {
     files.sort();
     let read = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
-        (path.strip_prefix(repository().join("src")).unwrap().to_owned(), text)
+        (
+            path.strip_prefix(repository().join("src"))
+                .unwrap()
+                .to_owned(),
+            text,
+        )
     };
     files.into_iter().map(read).collect()
 }
@@ -144,7 +151,10 @@ fn only_in(needles: &[&str], owners: &[&str]) {
         }
     }
     assert_eq!(faults, Vec::<String>::new());
-    assert!(seen, "nobody uses {needles:?}: the rule has lost its object");
+    assert!(
+        seen,
+        "nobody uses {needles:?}: the rule has lost its object"
+    );
 }
 
 #[test]
@@ -154,7 +164,15 @@ fn only_cluster_knows_linfa() {
 
 #[test]
 fn only_cli_prints() {
-    only_in(&["anstream::stdout", "anstream::stderr", "println!", "eprintln!"], &["cli/"]);
+    only_in(
+        &[
+            "anstream::stdout",
+            "anstream::stderr",
+            "println!",
+            "eprintln!",
+        ],
+        &["cli/"],
+    );
 }
 
 #[test]
@@ -164,14 +182,33 @@ fn only_load_opens_input() {
 
 #[test]
 fn only_store_writes() {
-    only_in(&["File::create", "fs::write", "fs::rename", "fs::create_dir", "ParquetWriter"], &["store/"]);
+    only_in(
+        &[
+            "File::create",
+            "fs::write",
+            "fs::rename",
+            "fs::create_dir",
+            "ParquetWriter",
+        ],
+        &["store/"],
+    );
 }
 
 #[test]
 fn nobody_asks_the_clock() {
     for (path, text) in sources() {
-        for forbidden in ["SystemTime", "Utc::now", "Local::now", "thread_rng", "from_entropy"] {
-            assert!(!code(&text).contains(forbidden), "{} uses {forbidden}", path.display());
+        for forbidden in [
+            "SystemTime",
+            "Utc::now",
+            "Local::now",
+            "thread_rng",
+            "from_entropy",
+        ] {
+            assert!(
+                !code(&text).contains(forbidden),
+                "{} uses {forbidden}",
+                path.display()
+            );
         }
     }
 }
@@ -179,7 +216,11 @@ fn nobody_asks_the_clock() {
 #[test]
 fn every_file_says_what_it_is() {
     for (path, text) in sources() {
-        assert!(text.starts_with("//! "), "{} has no module documentation", path.display());
+        assert!(
+            text.starts_with("//! "),
+            "{} has no module documentation",
+            path.display()
+        );
     }
 }
 

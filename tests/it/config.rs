@@ -13,7 +13,7 @@ use crate::support::Workdir;
 
 /// Every flag with two values that it can have, as they are written on the command line.
 const FLAGS: &[(&str, &str, &str)] = &[
-    ("input", "a.parquet,b.parquet", "c.parquet"),
+    ("input", "a,b.parquet", "c.parquet"),
     ("level", "orders", "customers"),
     ("customer", "client", "who"),
     ("time", "at", "day"),
@@ -59,8 +59,14 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("rejected-cap", "0", "5"),
 ];
 /// Keys that no flag can hold, since they are tables.
-const TABLES: [&str; 6] =
-    ["recency_days", "frequency", "monetary", "tenure_days", "aov", "code-names"];
+const TABLES: [&str; 6] = [
+    "recency_days",
+    "frequency",
+    "monetary",
+    "tenure_days",
+    "aov",
+    "code-names",
+];
 
 /// What clap makes of command-line arguments.
 fn flags(arguments: &[String]) -> Result<Options, clap::Error> {
@@ -80,9 +86,13 @@ fn file(text: &str) -> Options {
 fn line(key: &str, value: &str) -> String {
     let one = |value: &str| {
         let bare = value.parse::<f64>().is_ok() || value.parse::<bool>().is_ok();
-        if bare { value.to_owned() } else { format!("\"{value}\"") }
+        if bare {
+            value.to_owned()
+        } else {
+            format!("\"{value}\"")
+        }
     };
-    if ["input", "features", "tier-names", "tier-names-zh"].contains(&key) {
+    if ["features", "tier-names", "tier-names-zh"].contains(&key) {
         let values: Vec<String> = value.split(',').map(one).collect();
         format!("{key} = [{}]\n", values.join(", "))
     } else {
@@ -95,20 +105,32 @@ fn keys(options: &Options) -> Vec<(String, String)> {
     let tables = toml::Table::try_from(options).unwrap();
     let mut keys = Vec::new();
     for (table, inner) in tables {
-        keys.extend(inner.as_table().unwrap().keys().map(|key| (table.clone(), key.clone())));
+        keys.extend(
+            inner
+                .as_table()
+                .unwrap()
+                .keys()
+                .map(|key| (table.clone(), key.clone())),
+        );
     }
     keys
 }
 
-/// A config that is complete, with `text` at its top.
+/// A config that is complete: `text` and what it lacks.
 fn complete(text: &str) -> String {
-    let mut complete = text.to_owned();
-    for (key, value) in [("input", "\"o.parquet\""), ("customer", "\"c\""), ("time", "\"t\"")] {
-        if !text.lines().any(|line| line.starts_with(&format!("{key} ="))) {
-            complete = format!("{key} = {value}\n{complete}");
+    let mut missing = String::new();
+    for (key, value) in [("input", "o.parquet"), ("customer", "c"), ("time", "t")] {
+        if !text
+            .lines()
+            .any(|line| line.starts_with(&format!("{key} =")))
+        {
+            missing += &line(key, value);
         }
     }
-    complete
+    match text.split_once("[input]\n") {
+        Some((before, after)) => format!("{before}[input]\n{missing}{after}"),
+        None => missing + text,
+    }
 }
 
 fn config(text: &str) -> Result<Config, Error> {
@@ -124,11 +146,29 @@ fn every_flag_is_a_key_of_one_table_and_back() {
         assert_eq!(set.len(), 1, "--{key} sets {set:?}");
         let (table, same) = &set[0];
         assert_eq!(same, key, "the flag and the key have two names");
-        let home = catalogue().into_iter().find(|(name, _)| name == table).unwrap();
-        assert!(home.1.contains(same), "`{key}` is in [{table}], and the catalogue says otherwise");
-        assert_eq!(file(&line(key, value)), by_flag, "--{key} and the key {key} differ");
-        assert_eq!(file(&format!("[{table}]\n{}", line(key, value))), by_flag, "[{table}] {key}");
-        assert_eq!(file(&toml::to_string(&by_flag).unwrap()), by_flag, "{key} does not come back");
+        let home = catalogue()
+            .into_iter()
+            .find(|(name, _)| name == table)
+            .unwrap();
+        assert!(
+            home.1.contains(same),
+            "`{key}` is in [{table}], and the catalogue says otherwise"
+        );
+        assert_eq!(
+            file(&line(key, value)),
+            by_flag,
+            "--{key} and the key {key} differ"
+        );
+        assert_eq!(
+            file(&format!("[{table}]\n{}", line(key, value))),
+            by_flag,
+            "[{table}] {key}"
+        );
+        assert_eq!(
+            file(&toml::to_string(&by_flag).unwrap()),
+            by_flag,
+            "{key} does not come back"
+        );
     }
 }
 
@@ -136,8 +176,10 @@ fn every_flag_is_a_key_of_one_table_and_back() {
 fn no_flag_and_no_key_is_forgotten() {
     let ours: BTreeSet<&str> = FLAGS.iter().map(|(key, ..)| *key).collect();
     let command = Options::augment_args(clap::Command::new("tiermill"));
-    let of_clap: BTreeSet<&str> =
-        command.get_arguments().filter_map(|argument| argument.get_long()).collect();
+    let of_clap: BTreeSet<&str> = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_long())
+        .collect();
     assert_eq!(of_clap, ours, "flags of clap, flags of this test");
 
     // JSON writes what is not set as null, so that it shows every key but those that serde leaves out.
@@ -149,13 +191,19 @@ fn no_flag_and_no_key_is_forgotten() {
             assert!(catalogue.contains(key), "`{key}` of [{table}] is no flag");
         }
     }
-    let mut keys: Vec<String> = known.iter_mut().flat_map(|(_, keys)| keys.drain(..)).collect();
+    let mut keys: Vec<String> = known
+        .iter_mut()
+        .flat_map(|(_, keys)| keys.drain(..))
+        .collect();
     // `monetary` is a flag and, in [features], a table.
     assert_eq!(keys.iter().filter(|key| *key == "monetary").count(), 2);
     keys.sort_unstable();
     let mut expected: Vec<&str> = ours.into_iter().chain(TABLES).collect();
     expected.sort_unstable();
-    assert_eq!(keys, expected, "keys of the catalogue, flags and tables of this test");
+    assert_eq!(
+        keys, expected,
+        "keys of the catalogue, flags and tables of this test"
+    );
 }
 
 #[test]
@@ -166,12 +214,28 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
         let nothing = Options::default();
         let value = |options: &Options| {
             let (table, key) = &keys(&flag(key, on_the_line))[0];
-            toml::Table::try_from(options).unwrap()[table].as_table().unwrap().get(key).cloned()
+            toml::Table::try_from(options).unwrap()[table]
+                .as_table()
+                .unwrap()
+                .get(key)
+                .cloned()
         };
         let merged = |flags: &Options, file: &Options| merge([flags, file, &defaults()]).unwrap();
-        assert_eq!(value(&merged(&by_flag, &by_file)), value(&by_flag), "--{key} over the file");
-        assert_eq!(value(&merged(&nothing, &by_file)), value(&by_file), "the file over {key}");
-        assert_eq!(value(&merged(&nothing, &nothing)), value(&defaults()), "the default of {key}");
+        assert_eq!(
+            value(&merged(&by_flag, &by_file)),
+            value(&by_flag),
+            "--{key} over the file"
+        );
+        assert_eq!(
+            value(&merged(&nothing, &by_file)),
+            value(&by_file),
+            "the file over {key}"
+        );
+        assert_eq!(
+            value(&merged(&nothing, &nothing)),
+            value(&defaults()),
+            "the default of {key}"
+        );
         // What was not said about this key is left alone.
         let rest = |options: Options| {
             let (table, own) = keys(&flag(key, on_the_line)).remove(0);
@@ -179,7 +243,11 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
             tables[&table].as_table_mut().unwrap().remove(&own);
             tables
         };
-        assert_eq!(rest(merged(&by_flag, &by_file)), rest(defaults()), "beside {key}");
+        assert_eq!(
+            rest(merged(&by_flag, &by_file)),
+            rest(defaults()),
+            "beside {key}"
+        );
     }
 }
 
@@ -189,7 +257,10 @@ fn a_table_of_a_feature_is_laid_over_the_one_below_key_by_key() {
     let above = file("[features.monetary]\ntransform = \"yeo-johnson\"\n");
     let merged = merge([&above, &below, &defaults()]).unwrap();
     assert_eq!(merged.features.monetary.weight, Some(2.0));
-    assert_eq!(merged.features.monetary.transform, above.features.monetary.transform);
+    assert_eq!(
+        merged.features.monetary.transform,
+        above.features.monetary.transform
+    );
 }
 
 #[test]
@@ -215,13 +286,18 @@ fn a_printed_config_reloads_to_the_same_text() {
         let again = work.tiermill("config --config again.toml").success().stdout;
         assert_eq!(printed, again);
         assert_eq!(file(&printed), file(&again));
-        assert!(printed.contains("n-runs = 10"), "defaults are part of it:\n{printed}");
+        assert!(
+            printed.contains("n-runs = 10"),
+            "defaults are part of it:\n{printed}"
+        );
     }
 }
 
 /// The message of a config text with its hint.
 fn refused(text: &str) -> String {
-    let Err(error) = config(text) else { panic!("accepted: {text}") };
+    let Err(error) = config(text) else {
+        panic!("accepted: {text}")
+    };
     assert_eq!(error.exit_code(), 2, "{error}");
     match error.hint() {
         None => error.to_string(),
@@ -231,21 +307,41 @@ fn refused(text: &str) -> String {
 
 #[test]
 fn unknown_keys_are_told_what_was_probably_meant() {
+    let mut faults = Vec::new();
     for (text, key, suggestion) in [
         ("custmer = 'c'", "custmer", "did you mean `customer`?"),
         ("[cluster]\nn-cluster = 3", "n-cluster", ""),
         ("[cluster]\nnruns = 3", "nruns", "did you mean `n-runs`?"),
         ("[input]\nk = 3", "k", "`k` belongs in [cluster]"),
         ("[clusters]\nk = 3", "clusters", "did you mean `[cluster]`?"),
-        ("[tiers]\ntier_names = ['A']", "tier_names", "did you mean `tier-names`?"),
-        ("[output]\nxyz = 1", "xyz", "known here: `out`, `format`, `quiet`, `threads`, `rejected-cap`"),
-        ("[features.monetary]\ntransfrom = 'none'", "transfrom", "did you mean `transform`?"),
-        ("[features.recencydays]\nweight = 2", "recencydays", "did you mean `recency_days`?"),
+        (
+            "[tiers]\ntier_names = ['A']",
+            "tier_names",
+            "did you mean `tier-names`?",
+        ),
+        (
+            "[output]\nxyz = 1",
+            "xyz",
+            "known here: `out`, `format`, `quiet`, `threads`, `rejected-cap`",
+        ),
+        (
+            "[features.monetary]\ntransfrom = 'none'",
+            "transfrom",
+            "did you mean `transform`?",
+        ),
+        (
+            "[features.recencydays]\nweight = 2",
+            "recencydays",
+            "did you mean `recency_days`?",
+        ),
     ] {
         let message = refused(text);
-        assert!(message.starts_with(&format!("unknown key `{key}` in ")), "{text}: {message}");
-        assert!(message.contains(suggestion), "{text}: {message}");
+        if !(message.starts_with(&format!("unknown key `{key}` ")) && message.contains(suggestion))
+        {
+            faults.push(format!("{text}: {message}"));
+        }
     }
+    assert_eq!(faults, Vec::<String>::new());
     assert_snapshot!(refused("[cluster]\ncustomer = 'c'"), @r"
     unknown key `customer` in [cluster]
     hint: `customer` belongs in [input]
@@ -257,8 +353,14 @@ fn unknown_keys_are_told_what_was_probably_meant() {
 fn out_of_range(key: &str, value: &str, expected: &str) {
     let by_file = refused(&line(key, value));
     let first = by_file.lines().next().unwrap();
-    assert!(first.starts_with(&format!("`{key}` is ")), "{key} = {value}: {by_file}");
-    assert!(first.ends_with(&format!("expected {expected}")), "{key} = {value}: {by_file}");
+    assert!(
+        first.starts_with(&format!("`{key}` is ")),
+        "{key} = {value}: {by_file}"
+    );
+    assert!(
+        first.ends_with(&format!("expected {expected}")),
+        "{key} = {value}: {by_file}"
+    );
     let by_flag = match flags(&[format!("--{key}={value}")]) {
         Err(error) => error.to_string(),
         Ok(flags) => match Config::new(&flags, &file(&complete(""))) {
@@ -284,7 +386,8 @@ fn values_out_of_range_are_refused_alike_from_flag_and_file() {
         ("k-max", "51", "k-min (2) to 50"),
         ("n-runs", "0", "at least 1"),
         ("max-iter", "0", "at least 1"),
-        ("threads", "0", "at least 1"),
+        ("threads", "0", "1 to 1024"),
+        ("threads", "1025", "1 to 1024"),
         ("decimals", "13", "0 to 12"),
         ("window", "0d", days),
         ("window", "-7d", days),
@@ -297,9 +400,21 @@ fn values_out_of_range_are_refused_alike_from_flag_and_file() {
         ("winsorise", "0.5", "a share below 0.5"),
         ("features", "monetary", "at least two features"),
         ("features", "monetary,aov,monetary", "each feature once"),
-        ("timezone", "Berlin", "a zone such as `Europe/Berlin` or `UTC`"),
-        ("as-of", "yesterday", "a date or time, as in `2024-01-31` or `2024-01-31T12:50`"),
-        ("as-of", "2023-02-29", "a date or time, as in `2024-01-31` or `2024-01-31T12:50`"),
+        (
+            "timezone",
+            "Berlin",
+            "a zone such as `Europe/Berlin` or `UTC`",
+        ),
+        (
+            "as-of",
+            "yesterday",
+            "a date or time, as in `2024-01-31` or `2024-01-31T12:50`",
+        ),
+        (
+            "as-of",
+            "2023-02-29",
+            "a date or time, as in `2024-01-31` or `2024-01-31T12:50`",
+        ),
     ] {
         out_of_range(key, value, expected);
     }
@@ -307,6 +422,7 @@ fn values_out_of_range_are_refused_alike_from_flag_and_file() {
 
 #[test]
 fn a_wrong_kind_of_value_is_refused_in_words_that_are_not_those_of_rust() {
+    let mut faults = Vec::new();
     for text in [
         "n-runs = -1",
         "n-runs = 2.5",
@@ -328,57 +444,106 @@ fn a_wrong_kind_of_value_is_refused_in_words_that_are_not_those_of_rust() {
         "[tiers.code-names]\n111 = { en = 'VIP', de = 'Stammkunde' }",
     ] {
         let message = refused(text);
-        for word in ["usize", "u32", "u64", "f64", "struct", "enum", "Option", "variant", "map"] {
-            assert!(!message.contains(word), "{text}: {message}");
+        let rust = [
+            "usize", "u32", "u64", "f64", "struct", "enum", "Option", "variant", "a map",
+        ];
+        if rust.iter().any(|word| message.contains(word)) {
+            faults.push(format!("{text}: {message}"));
         }
     }
+    assert_eq!(faults, Vec::<String>::new());
     assert_snapshot!(refused("transform = 'log'"), @"`transform` is \"log\", expected one of `log1p`, `none`, `yeo-johnson`");
-    assert_snapshot!(refused("deduplicate = 'yes'"), @"`deduplicate` is \"yes\", expected a boolean");
+    assert_snapshot!(refused("deduplicate = 'yes'"), @"`deduplicate` is \"yes\", expected true or false");
 }
 
 #[test]
 fn a_seed_of_64_bits_is_taken_or_refused_by_its_own_name() {
     let largest = flag("seed", &u64::MAX.to_string());
     if let Err(error) = Config::new(&largest, &file(&complete(""))) {
-        assert!(error.to_string().starts_with("`seed` is 18446744073709551615"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("`seed` is 18446744073709551615"),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn settings_that_contradict_each_other_are_refused_with_a_way_out() {
     for (text, what) in [
-        ("amount = 'a'\nevent = 'e'\n[features.monetary]\nweights = { view = 1 }", "cannot go together"),
+        (
+            "amount = 'a'\nevent = 'e'\n[features.monetary]\nweights = { view = 1 }",
+            "cannot go together",
+        ),
         ("event = 'e'", "`weights` is not set"),
-        ("[features.monetary]\nweights = { view = 1 }", "`event` is not set"),
+        (
+            "[features.monetary]\nweights = { view = 1 }",
+            "`event` is not set",
+        ),
         ("count = 'rows'\norder = 'o'", "cannot go together"),
-        ("level = 'customers'\nas-of = 2024-01-31", "`time` and `level = \"customers\"` cannot go together"),
-        ("tier-names = ['A', 'B']", "`tier-names` and `k = \"auto\"` cannot go together"),
+        (
+            "level = 'customers'\nas-of = 2024-01-31",
+            "`time` and `level = \"customers\"` cannot go together",
+        ),
+        (
+            "tier-names = ['A', 'B']",
+            "`tier-names` and `k = \"auto\"` cannot go together",
+        ),
     ] {
         let message = refused(text);
         assert!(message.contains(what), "{text}: {message}");
         assert!(message.contains("\nhint: "), "{text}: {message}");
     }
     for (text, what) in [
-        ("k = 3\ntier-names = ['A', 'B']", "`tier-names` is 2 names, expected 3, one for each tier"),
-        ("k = 2\ntier-names-zh = ['甲', '甲']", "`tier-names-zh` is `甲` twice, expected each name once"),
-        ("[tiers.code-names]\n211 = { en = 'A' }", "`code-names` is `211`, expected codes from `000` to `111`"),
-        ("[features.monetary]\nweight = 0", "`monetary.weight` is 0, expected a number above 0"),
-        ("[features.monetary]\nweight = inf", "`monetary.weight` is inf, expected a number above 0"),
-        ("[features.frequency]\nweights = { a = 1 }", "`frequency.weights` is set, expected `weights` only in [features.monetary]"),
+        (
+            "k = 3\ntier-names = ['A', 'B']",
+            "`tier-names` is 2 names, expected 3, one for each tier",
+        ),
+        (
+            "k = 2\ntier-names-zh = ['甲', '甲']",
+            "`tier-names-zh` is `甲` twice, expected each name once",
+        ),
+        (
+            "[tiers.code-names]\n211 = { en = 'A' }",
+            "`code-names` is `211`, expected codes from `000` to `111`",
+        ),
+        (
+            "[features.monetary]\nweight = 0",
+            "`monetary.weight` is 0, expected a number above 0",
+        ),
+        (
+            "[features.monetary]\nweight = inf",
+            "`monetary.weight` is inf, expected a number above 0",
+        ),
+        (
+            "[features.frequency]\nweights = { a = 1 }",
+            "`frequency.weights` is set, expected `weights` only in [features.monetary]",
+        ),
     ] {
         assert_eq!(refused(text), what, "{text}");
     }
     for key in ["input", "customer", "time"] {
-        let text: String = complete("").lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
+        let text: String = complete("")
+            .lines()
+            .filter(|line| !line.starts_with(key))
+            .collect::<Vec<_>>()
+            .join("\n");
         let error = Config::new(&Options::default(), &file(&text)).unwrap_err();
         assert_eq!(error.to_string(), format!("`{key}` is not set"));
-        assert!(error.hint().unwrap().contains(&format!("--{key} ")), "{:?}", error.hint());
+        assert!(
+            error.hint().unwrap().contains(&format!("--{key} ")),
+            "{:?}",
+            error.hint()
+        );
     }
 }
 
 #[test]
 fn numbers_days_and_shares_are_read_in_every_form_that_people_write() {
-    fn check<T: std::str::FromStr<Err = String> + PartialEq + std::fmt::Debug>(cases: &[(&str, Option<T>)]) {
+    fn check<T: std::str::FromStr<Err = String> + PartialEq + std::fmt::Debug>(
+        cases: &[(&str, Option<T>)],
+    ) {
         for (text, expected) in cases {
             assert_eq!(text.parse::<T>().ok().as_ref(), expected.as_ref(), "{text}");
         }
@@ -438,14 +603,21 @@ fn the_file_may_write_numbers_with_or_without_quotes() {
 #[test]
 fn as_of_is_read_as_a_string_and_as_a_date_of_toml() {
     let local = |text: &str| Some(AsOf::Local(text.parse().unwrap()));
-    let instant = |text: &str| Some(AsOf::Instant(chrono::DateTime::parse_from_rfc3339(text).unwrap()));
+    let instant = |text: &str| {
+        Some(AsOf::Instant(
+            chrono::DateTime::parse_from_rfc3339(text).unwrap(),
+        ))
+    };
     for (text, expected) in [
         ("2024-01-31", local("2024-01-31T00:00:00")),
         ("2024-01-31T12:50:00", local("2024-01-31T12:50:00")),
         ("2024-01-31 12:50:00", local("2024-01-31T12:50:00")),
         ("2024-01-31T12:50:00.25", local("2024-01-31T12:50:00.25")),
         ("2024-01-31T12:50:00Z", instant("2024-01-31T12:50:00Z")),
-        ("2024-01-31T12:50:00+08:00", instant("2024-01-31T12:50:00+08:00")),
+        (
+            "2024-01-31T12:50:00+08:00",
+            instant("2024-01-31T12:50:00+08:00"),
+        ),
     ] {
         let bare = config(&format!("as-of = {text}")).unwrap();
         let quoted = config(&format!("as-of = '{text}'")).unwrap();
@@ -458,12 +630,24 @@ fn as_of_is_read_as_a_string_and_as_a_date_of_toml() {
     for (text, expected) in [
         ("2024-01-31T12:50", local("2024-01-31T12:50:00")),
         ("2024-01-31 12:50", local("2024-01-31T12:50:00")),
-        ("2024-01-31T12:50+08:00", instant("2024-01-31T12:50:00+08:00")),
-        ("2024-01-31T12:50:00+0800", instant("2024-01-31T12:50:00+08:00")),
+        (
+            "2024-01-31T12:50+08:00",
+            instant("2024-01-31T12:50:00+08:00"),
+        ),
+        (
+            "2024-01-31T12:50:00+0800",
+            instant("2024-01-31T12:50:00+08:00"),
+        ),
     ] {
-        assert_eq!(config(&format!("as-of = '{text}'")).unwrap().rfm.as_of, expected, "{text}");
+        assert_eq!(
+            config(&format!("as-of = '{text}'")).unwrap().rfm.as_of,
+            expected,
+            "{text}"
+        );
     }
-    assert!(refused("as-of = 12:50:00").starts_with("`as-of` is \"12:50:00\", expected a date or time"));
+    assert!(
+        refused("as-of = 12:50:00").starts_with("`as-of` is \"12:50:00\", expected a date or time")
+    );
 }
 
 #[test]
@@ -476,17 +660,49 @@ fn relative_paths_are_taken_from_the_folder_of_the_file_and_flags_from_where_one
     let own = |list: &[&str]| list.iter().map(|&path| path.to_owned()).collect::<Vec<_>>();
     assert_eq!(
         read("/etc/tiermill.toml"),
-        (own(&["/etc/orders", "/etc/../more/*.parquet", "/data/o.parquet", "s3://bucket/o.parquet"]), "/etc/out".to_owned())
+        (
+            own(&[
+                "/etc/orders",
+                "/etc/../more/*.parquet",
+                "/data/o.parquet",
+                "s3://bucket/o.parquet"
+            ]),
+            "/etc/out".to_owned()
+        )
     );
     assert_eq!(
         read("tiermill.toml"),
-        (own(&["orders", "../more/*.parquet", "/data/o.parquet", "s3://bucket/o.parquet"]), "out".to_owned())
+        (
+            own(&[
+                "orders",
+                "../more/*.parquet",
+                "/data/o.parquet",
+                "s3://bucket/o.parquet"
+            ]),
+            "out".to_owned()
+        )
     );
     let in_a_folder = parse(text, Path::new("shop/tiermill.toml")).unwrap();
-    let config = Config::new(&flags(&["--input".into(), "x".into(), "--customer=c".into(), "--time=t".into()]).unwrap(), &in_a_folder).unwrap();
-    assert_eq!((config.input.paths, config.output.out), (own(&["x"]), "shop/out".to_owned()));
+    let config = Config::new(
+        &flags(&[
+            "--input".into(),
+            "x".into(),
+            "--customer=c".into(),
+            "--time=t".into(),
+        ])
+        .unwrap(),
+        &in_a_folder,
+    )
+    .unwrap();
+    assert_eq!(
+        (config.input.paths, config.output.out),
+        (own(&["x"]), "shop/out".to_owned())
+    );
     let nothing_said = parse("", Path::new("shop/tiermill.toml")).unwrap();
-    assert_eq!(nothing_said.output.out, None, "the default `out` is where one stands");
+    assert_eq!(
+        nothing_said.output.out, None,
+        "the default `out` is where one stands"
+    );
 }
 
 #[test]
@@ -499,9 +715,16 @@ fn a_switch_can_be_turned_off_again_by_its_flag() {
     };
     assert_eq!(with(&[]), (true, true));
     assert_eq!(with(&["--deduplicate", "false"]), (false, true));
-    assert_eq!(with(&["--deduplicate=false", "--quiet=false"]), (false, false));
+    assert_eq!(
+        with(&["--deduplicate=false", "--quiet=false"]),
+        (false, false)
+    );
     let off = file(&complete("deduplicate = false"));
-    let config = Config::new(&flags(&["--deduplicate".into(), "-q".into()]).unwrap(), &off).unwrap();
+    let config = Config::new(
+        &flags(&["--deduplicate".into(), "-q".into()]).unwrap(),
+        &off,
+    )
+    .unwrap();
     assert!(config.input.deduplicate && config.output.quiet);
 }
 

@@ -1,1 +1,39 @@
-//! x
+//! Tests of tiermill as a whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stderr,
+    clippy::float_cmp,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    missing_docs,
+    unreachable_pub,
+    reason = "a panic is how a test fails"
+)]
+
+mod support;
+
+// The house rules that a compiler does not know.
+mod architecture;
+// Settings: flags, file, defaults, and what is refused.
+mod config;
+// Transforms and scales against scikit-learn's figures.
+mod features;
+// k-means against scikit-learn's catalogue and figures.
+mod cluster;
+// Ranks, names, keys, margins, profiles, warnings and scores.
+mod tiers;
+// What must hold for any orders.
+mod properties;
+// The nightly job from end to end, and what it publishes.
+mod pipeline;
+// The binary as people and programs meet it.
+mod cli;
+// Every form that an order table comes in, and what becomes of each row.
+mod load;
+// Each fault of the input has its sentence and its exit code, and nothing is published.
+mod bad_input;

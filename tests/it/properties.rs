@@ -21,8 +21,18 @@ const END: i32 = 19_936;
 fn orders() -> impl Strategy<Value = Vec<Order>> {
     let more = prop::collection::vec((0_u8..12, START..END - 40, -3_000_i32..20_000), 0..40);
     (4_u8..=12, more).prop_map(|(customers, more)| {
-        let own = (0..customers).map(|customer| (customer, START + i32::from(customer) * 9, 700 * (i32::from(customer) + 1)));
-        own.chain(more.into_iter().map(|(customer, day, cents)| (customer % customers, day, cents))).collect()
+        let own = (0..customers).map(|customer| {
+            (
+                customer,
+                START + i32::from(customer) * 9,
+                700 * (i32::from(customer) + 1),
+            )
+        });
+        own.chain(
+            more.into_iter()
+                .map(|(customer, day, cents)| (customer % customers, day, cents)),
+        )
+        .collect()
     })
 }
 
@@ -73,11 +83,22 @@ impl Ran {
 }
 
 fn texts(frame: &DataFrame, column: &str) -> Vec<String> {
-    frame.column(column).unwrap().str().unwrap().iter().map(|value| value.unwrap().to_owned()).collect()
+    frame
+        .column(column)
+        .unwrap()
+        .str()
+        .unwrap()
+        .iter()
+        .map(|value| value.unwrap().to_owned())
+        .collect()
 }
 
 fn numbers(frame: &DataFrame, column: &str) -> Vec<f64> {
-    let cast = frame.column(column).unwrap().cast(&DataType::Float64).unwrap();
+    let cast = frame
+        .column(column)
+        .unwrap()
+        .cast(&DataType::Float64)
+        .unwrap();
     cast.f64().unwrap().into_no_null_iter().collect()
 }
 
@@ -85,18 +106,27 @@ fn numbers(frame: &DataFrame, column: &str) -> Vec<f64> {
 fn by_hand(orders: &[Order]) -> BTreeMap<String, (f64, f64, i64)> {
     let mut people: BTreeMap<String, (i32, f64, i64)> = BTreeMap::new();
     for (customer, day, cents) in orders {
-        let own = people.entry(format!("c{customer:02}")).or_insert((i32::MIN, 0.0, 0));
+        let own = people
+            .entry(format!("c{customer:02}"))
+            .or_insert((i32::MIN, 0.0, 0));
         if 0 <= *cents {
             own.0 = own.0.max(*day);
             own.1 += 1.0;
         }
         own.2 += i64::from(*cents);
     }
-    people.into_iter().map(|(customer, (last, orders, cents))| (customer, (f64::from(END - last), orders, cents))).collect()
+    people
+        .into_iter()
+        .map(|(customer, (last, orders, cents))| (customer, (f64::from(END - last), orders, cents)))
+        .collect()
 }
 
 fn chance() -> ProptestConfig {
-    ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: 32,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {

@@ -32,7 +32,9 @@ impl Workdir {
     pub(crate) fn parquet(&self, name: &str, mut frame: DataFrame) -> PathBuf {
         let path = self.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        ParquetWriter::new(std::fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
+        ParquetWriter::new(std::fs::File::create(&path).unwrap())
+            .finish(&mut frame)
+            .unwrap();
         path
     }
 
@@ -122,7 +124,11 @@ impl Ran {
 
     #[track_caller]
     pub(crate) fn success(self) -> Self {
-        assert_eq!(self.code, 0, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code, 0,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
         self
     }
 }
@@ -146,7 +152,9 @@ fn split(arguments: &str) -> Vec<String> {
 }
 
 pub(crate) fn read(path: &Path) -> DataFrame {
-    ParquetReader::new(std::fs::File::open(path).unwrap()).finish().unwrap()
+    ParquetReader::new(std::fs::File::open(path).unwrap())
+        .finish()
+        .unwrap()
 }
 
 /// Orders as `(customer, day, amount)`; columns `customer`, `date` (Date), `amount`.
@@ -200,16 +208,21 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What `load` makes of a ready customer table; customers are `c0000`, `c0001`, … in the order of the rows.
-pub(crate) fn customers(rows: &[(f64, i64, f64)]) -> Customers {
-    let work = Workdir::new();
-    let frame = df!(
+/// A ready customer table; customers are `c0000`, `c0001`, … in the order of the rows.
+pub(crate) fn customers_table(rows: &[(f64, i64, f64)]) -> DataFrame {
+    df!(
         "id" => (0..rows.len()).map(|row| format!("c{row:04}")).collect::<Vec<_>>(),
         "recency_days" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
         "frequency" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
         "monetary" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
-    );
-    let path = work.parquet("customers.parquet", frame.unwrap());
+    )
+    .unwrap()
+}
+
+/// What `load` makes of it.
+pub(crate) fn customers(rows: &[(f64, i64, f64)]) -> Customers {
+    let work = Workdir::new();
+    let path = work.parquet("customers.parquet", customers_table(rows));
     let config = config(&format!(
         "input = '{}'\ncustomer = 'id'\nlevel = 'customers'\nas-of = 2024-01-31",
         path.display()
@@ -233,7 +246,11 @@ pub(crate) fn golden(name: &str) -> serde_json::Value {
 /// The numbers of a JSON list.
 #[track_caller]
 pub(crate) fn floats(list: &serde_json::Value) -> Vec<f64> {
-    list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|value| value.as_f64().unwrap())
+        .collect()
 }
 
 /// Asserts that two numbers are the same but for `tolerance`, relative above 1 and absolute below.

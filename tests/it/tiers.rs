@@ -33,7 +33,13 @@ impl Clustered {
         let columns = features::fit(&customers, &config.features).unwrap().columns;
         let matrix = features::matrix(&customers, &columns).unwrap();
         let clustering = clustering(&matrix, labels);
-        Self { config, customers, columns, matrix, clustering }
+        Self {
+            config,
+            customers,
+            columns,
+            matrix,
+            clustering,
+        }
     }
 
     /// Each customer alone in a cluster.
@@ -43,7 +49,13 @@ impl Clustered {
 
     fn try_rank(&self) -> tiermill::Result<Tiers> {
         let configs = (&self.config.tiers, &self.config.cluster);
-        rank(&self.customers, &self.columns, self.matrix.view(), &self.clustering, configs)
+        rank(
+            &self.customers,
+            &self.columns,
+            self.matrix.view(),
+            &self.clustering,
+            configs,
+        )
     }
 
     #[track_caller]
@@ -56,8 +68,12 @@ impl Clustered {
         let values = features::raw(&self.customers, feature).unwrap();
         let placed = place(self.matrix.view(), tiers.centroids.view()).tiers;
         let mean = |tier: usize| {
-            let own: Vec<f64> =
-                values.iter().zip(&placed).filter(|(_, at)| **at as usize == tier).map(|(value, _)| *value).collect();
+            let own: Vec<f64> = values
+                .iter()
+                .zip(&placed)
+                .filter(|(_, at)| **at as usize == tier)
+                .map(|(value, _)| *value)
+                .collect();
             own.iter().sum::<f64>() / own.len() as f64
         };
         (0..tiers.tiers.len()).map(mean).collect()
@@ -71,7 +87,10 @@ fn clustering(matrix: &Array2<f64>, labels: &[usize]) -> Clustering {
     let mut sizes = vec![0.0; k];
     for (row, &label) in matrix.outer_iter().zip(labels) {
         sizes[label] += 1.0;
-        means[label].iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        means[label]
+            .iter_mut()
+            .zip(row)
+            .for_each(|(sum, value)| *sum += value);
     }
     for (mean, size) in means.iter_mut().zip(&sizes) {
         mean.iter_mut().for_each(|value| *value /= size);
@@ -79,10 +98,22 @@ fn clustering(matrix: &Array2<f64>, labels: &[usize]) -> Clustering {
     let mut order: Vec<usize> = (0..k).collect();
     order.sort_by(|&a, &b| means[a].partial_cmp(&means[b]).unwrap());
     let place = |label: usize| order.iter().position(|&old| old == label).unwrap();
-    let labels: Vec<u32> = labels.iter().map(|&label| u32::try_from(place(label)).unwrap()).collect();
+    let labels: Vec<u32> = labels
+        .iter()
+        .map(|&label| u32::try_from(place(label)).unwrap())
+        .collect();
     Clustering {
-        centroids: Array2::from_shape_fn((k, matrix.ncols()), |(row, column)| means[order[row]][column]),
-        sizes: (0..k).map(|cluster| labels.iter().filter(|label| **label as usize == cluster).count() as u64).collect(),
+        centroids: Array2::from_shape_fn((k, matrix.ncols()), |(row, column)| {
+            means[order[row]][column]
+        }),
+        sizes: (0..k)
+            .map(|cluster| {
+                labels
+                    .iter()
+                    .filter(|label| **label as usize == cluster)
+                    .count() as u64
+            })
+            .collect(),
         labels,
         inertia: 0.0,
         n_iter: 1,
@@ -115,7 +146,12 @@ fn each_of_the_eight_codes_has_its_name_in_both_languages() {
     let named: BTreeMap<&str, (&str, &str)> = tiers
         .tiers
         .iter()
-        .map(|tier| (tier.code.as_str(), (tier.name.as_str(), tier.name_zh.as_str())))
+        .map(|tier| {
+            (
+                tier.code.as_str(),
+                (tier.name.as_str(), tier.name_zh.as_str()),
+            )
+        })
         .collect();
     let expected = BTreeMap::from([
         ("111", ("Key value", "重要价值客户")),
@@ -129,7 +165,12 @@ fn each_of_the_eight_codes_has_its_name_in_both_languages() {
     ]);
     assert_eq!(named, expected);
     // Four spend 900 and four 8: the ranks say so, and so do the codes.
-    assert!(tiers.tiers.iter().all(|tier| (tier.rank <= 4) == tier.code.ends_with('1')));
+    assert!(
+        tiers
+            .tiers
+            .iter()
+            .all(|tier| (tier.rank <= 4) == tier.code.ends_with('1'))
+    );
 }
 
 #[test]
@@ -139,7 +180,14 @@ fn a_code_is_that_of_the_centroid_and_not_of_its_best_customer() {
     people.extend([(90.0, 2, 30.0); 8]);
     let labels = [0, 0, 1, 1, 1, 1, 1, 1, 1, 1];
     let tiers = Clustered::new(&people, &labels, "transform = 'none'").rank();
-    assert_eq!(tiers.tiers.iter().map(|tier| tier.code.as_str()).collect::<Vec<_>>(), ["001", "110"]);
+    assert_eq!(
+        tiers
+            .tiers
+            .iter()
+            .map(|tier| tier.code.as_str())
+            .collect::<Vec<_>>(),
+        ["001", "110"]
+    );
 }
 
 #[test]
@@ -151,7 +199,13 @@ fn features_that_the_clusters_do_not_know_still_make_the_code() {
 
 #[test]
 fn tiers_are_ranked_by_any_feature_and_few_days_are_the_good_ones() {
-    let people: Vec<Row> = vec![(10.0, 5, 70.0), (30.0, 1, 90.0), (20.0, 9, 10.0), (40.0, 3, 40.0), (50.0, 2, 60.0)];
+    let people: Vec<Row> = vec![
+        (10.0, 5, 70.0),
+        (30.0, 1, 90.0),
+        (20.0, 9, 10.0),
+        (40.0, 3, 40.0),
+        (50.0, 2, 60.0),
+    ];
     for (feature, best, worst) in [
         ("recency_days", 0, 4),
         ("frequency", 2, 1),
@@ -163,7 +217,11 @@ fn tiers_are_ranked_by_any_feature_and_few_days_are_the_good_ones() {
         let ranks: Vec<u32> = tiers.tiers.iter().map(|tier| tier.rank).collect();
         assert_eq!(ranks, [1, 2, 3, 4, 5]);
         let means = clustered.means(&tiers, clustered.config.tiers.rank_by);
-        let sorted = if feature == "recency_days" { means.is_sorted() } else { means.iter().rev().is_sorted() };
+        let sorted = if feature == "recency_days" {
+            means.is_sorted()
+        } else {
+            means.iter().rev().is_sorted()
+        };
         assert!(sorted, "{feature}: {means:?}");
         let placed = place(clustered.matrix.view(), tiers.centroids.view()).tiers;
         assert_eq!((placed[best], placed[worst]), (0, 4), "{feature}");
@@ -171,7 +229,10 @@ fn tiers_are_ranked_by_any_feature_and_few_days_are_the_good_ones() {
     let mut clustered = Clustered::alone(&people, "rank-by = 'tenure_days'");
     clustered.customers.tenure_days = Some(vec![60.0, 50.0, 99.0, 70.0, 80.0]);
     let tiers = clustered.rank();
-    assert_eq!(place(clustered.matrix.view(), tiers.centroids.view()).tiers, [3, 4, 0, 2, 1]);
+    assert_eq!(
+        place(clustered.matrix.view(), tiers.centroids.view()).tiers,
+        [3, 4, 0, 2, 1]
+    );
     clustered.customers.tenure_days = None;
     assert!(clustered.try_rank().is_err(), "nobody has a tenure");
 }
@@ -179,23 +240,45 @@ fn tiers_are_ranked_by_any_feature_and_few_days_are_the_good_ones() {
 #[test]
 fn ranks_are_by_the_mean_of_the_customers_and_not_by_the_centroid() {
     // The means of log1p are 3.5 and 3.0; the means are 50 and 100.
-    let people = [(9.0, 1, 50.0), (9.0, 1, 50.0), (1.0, 3, 0.0), (1.0, 3, 200.0)];
+    let people = [
+        (9.0, 1, 50.0),
+        (9.0, 1, 50.0),
+        (1.0, 3, 0.0),
+        (1.0, 3, 200.0),
+    ];
     let clustered = Clustered::new(&people, &[0, 0, 1, 1], "");
     let tiers = clustered.rank();
-    assert_eq!(place(clustered.matrix.view(), tiers.centroids.view()).tiers, [1, 1, 0, 0]);
+    assert_eq!(
+        place(clustered.matrix.view(), tiers.centroids.view()).tiers,
+        [1, 1, 0, 0]
+    );
     let of_money = tiers.centroids.column(2);
-    assert!(of_money[0] < of_money[1], "the centroids alone would rank them the other way round");
+    assert!(
+        of_money[0] < of_money[1],
+        "the centroids alone would rank them the other way round"
+    );
 }
 
 #[test]
 fn equal_means_are_ranked_by_coordinates_whatever_the_cluster_numbers_were() {
-    let people = [(3.0, 4, 50.0), (30.0, 2, 50.0), (300.0, 1, 50.0), (9.0, 1, 80.0)];
+    let people = [
+        (3.0, 4, 50.0),
+        (30.0, 2, 50.0),
+        (300.0, 1, 50.0),
+        (9.0, 1, 80.0),
+    ];
     let first = Clustered::new(&people, &[0, 1, 2, 3], "").rank();
     for labels in [[3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
         let again = Clustered::new(&people, &labels, "").rank();
-        assert_eq!((again.tiers, again.centroids), (first.tiers.clone(), first.centroids.clone()));
+        assert_eq!(
+            (again.tiers, again.centroids),
+            (first.tiers.clone(), first.centroids.clone())
+        );
     }
-    assert!(first.centroids[[1, 0]] < first.centroids[[2, 0]], "of two alike the smaller coordinates come first");
+    assert!(
+        first.centroids[[1, 0]] < first.centroids[[2, 0]],
+        "of two alike the smaller coordinates come first"
+    );
     assert!(first.centroids[[2, 0]] < first.centroids[[3, 0]]);
 }
 
@@ -203,13 +286,23 @@ fn equal_means_are_ranked_by_coordinates_whatever_the_cluster_numbers_were() {
 #[track_caller]
 fn check_names(tiers: &Tiers) {
     for names in [
-        tiers.tiers.iter().map(|tier| &tier.name).collect::<Vec<_>>(),
-        tiers.tiers.iter().map(|tier| &tier.name_zh).collect::<Vec<_>>(),
+        tiers
+            .tiers
+            .iter()
+            .map(|tier| &tier.name)
+            .collect::<Vec<_>>(),
+        tiers
+            .tiers
+            .iter()
+            .map(|tier| &tier.name_zh)
+            .collect::<Vec<_>>(),
     ] {
         let distinct: BTreeSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len(), "{names:?}");
         for name in names {
-            let bare = name.split([' ', '·']).any(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
+            let bare = name
+                .split([' ', '·'])
+                .any(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
             assert!(!bare && !name.is_empty(), "{name}");
         }
     }
@@ -220,25 +313,46 @@ fn tiers_of_one_code_are_told_apart_by_what_differs_most() {
     for (people, english, chinese) in [
         (
             // Alike in recency and frequency, far apart in money.
-            vec![(3.0, 20, 90_000.0), (3.1, 21, 900.0), (500.0, 1, 1.0), (490.0, 1, 1.1)],
+            vec![
+                (3.0, 20, 90_000.0),
+                (3.1, 21, 900.0),
+                (500.0, 1, 1.0),
+                (490.0, 1, 1.1),
+            ],
             ["Key value · highest spend", "Key value · lowest spend"],
             ["重要价值客户 · 消费最高", "重要价值客户 · 消费最低"],
         ),
         (
-            vec![(1.0, 20, 910.0), (19.0, 21, 900.0), (500.0, 1, 1.0), (490.0, 1, 1.1)],
+            vec![
+                (1.0, 20, 910.0),
+                (19.0, 21, 900.0),
+                (500.0, 1, 1.0),
+                (490.0, 1, 1.1),
+            ],
             ["Key value · most recent", "Key value · least recent"],
             ["重要价值客户 · 购买最近", "重要价值客户 · 购买最远"],
         ),
         (
-            vec![(3.0, 8, 910.0), (3.1, 90, 900.0), (500.0, 1, 1.0), (490.0, 1, 1.1)],
+            vec![
+                (3.0, 8, 910.0),
+                (3.1, 90, 900.0),
+                (500.0, 1, 1.0),
+                (490.0, 1, 1.1),
+            ],
             ["Key value · fewest orders", "Key value · most orders"],
             ["重要价值客户 · 订单最少", "重要价值客户 · 订单最多"],
         ),
     ] {
         let tiers = Clustered::alone(&people, "").rank();
         check_names(&tiers);
-        assert_eq!([&tiers.tiers[0].name, &tiers.tiers[1].name], english.each_ref());
-        assert_eq!([&tiers.tiers[0].name_zh, &tiers.tiers[1].name_zh], chinese.each_ref());
+        assert_eq!(
+            [&tiers.tiers[0].name, &tiers.tiers[1].name],
+            english.each_ref()
+        );
+        assert_eq!(
+            [&tiers.tiers[0].name_zh, &tiers.tiers[1].name_zh],
+            chinese.each_ref()
+        );
         assert_eq!([&tiers.tiers[0].code, &tiers.tiers[1].code], ["111", "111"]);
     }
 }
@@ -246,28 +360,59 @@ fn tiers_of_one_code_are_told_apart_by_what_differs_most() {
 #[test]
 fn a_third_tier_far_off_does_not_decide_what_tells_the_other_two_apart() {
     // In money two are alike and one is far; in recency all three differ.
-    let people = [(1.0, 20, 9_000_000.0), (5.0, 20, 900.0), (30.0, 20, 900.5), (900.0, 1, 1.0), (880.0, 1, 1.0), (870.0, 1, 1.0)];
+    let people = [
+        (1.0, 20, 9_000_000.0),
+        (5.0, 20, 900.0),
+        (30.0, 20, 900.5),
+        (900.0, 1, 1.0),
+        (880.0, 1, 1.0),
+        (870.0, 1, 1.0),
+    ];
     let tiers = Clustered::alone(&people, "").rank();
     check_names(&tiers);
-    let names: Vec<&str> = tiers.tiers[..3].iter().map(|tier| tier.name.as_str()).collect();
-    assert_eq!(names, ["Key value · most recent", "Key value · least recent", "Key value · second most recent"]);
+    let names: Vec<&str> = tiers.tiers[..3]
+        .iter()
+        .map(|tier| tier.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "Key value · most recent",
+            "Key value · least recent",
+            "Key value · second most recent"
+        ]
+    );
 }
 
 #[test]
 fn fifty_tiers_of_one_code_have_fifty_names_and_keys() {
-    let mut people: Vec<Row> = (0..48).map(|n| (3.0, 20, 1_000.0 + f64::from(n) * 20.0)).collect();
+    let mut people: Vec<Row> = (0..48)
+        .map(|n| (3.0, 20, 1_000.0 + f64::from(n) * 20.0))
+        .collect();
     people.extend([(9_000.0, 1, 0.0), (9_500.0, 1, 0.0)]);
     let tiers = Clustered::alone(&people, "").rank();
     check_names(&tiers);
     let keys: Vec<&str> = tiers.tiers.iter().map(|tier| tier.key.as_str()).collect();
     assert_eq!(keys[..3], ["tier-a", "tier-b", "tier-c"]);
-    assert_eq!(keys[24..29], ["tier-y", "tier-z", "tier-aa", "tier-ab", "tier-ac"]);
+    assert_eq!(
+        keys[24..29],
+        ["tier-y", "tier-z", "tier-aa", "tier-ab", "tier-ac"]
+    );
     assert_eq!(keys[49], "tier-ax");
     assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 50);
     assert_eq!(tiers.tiers[1].name, "Key value · second highest spend");
     assert_eq!(tiers.tiers[1].name_zh, "重要价值客户 · 消费第二高");
-    for (place, ordinal) in [(10, "11th"), (20, "21st"), (21, "22nd"), (22, "23rd"), (30, "31st")] {
-        assert_eq!(tiers.tiers[place].name, format!("Key value · {ordinal} highest spend"));
+    for (place, ordinal) in [
+        (10, "11th"),
+        (20, "21st"),
+        (21, "22nd"),
+        (22, "23rd"),
+        (30, "31st"),
+    ] {
+        assert_eq!(
+            tiers.tiers[place].name,
+            format!("Key value · {ordinal} highest spend")
+        );
     }
 }
 
@@ -278,24 +423,40 @@ fn names_come_from_the_config_by_rank_or_by_code() {
     let three = pick([7, 4, 0]);
     let names = |lines: &str| {
         let tiers = Clustered::alone(&three, lines).rank().tiers;
-        tiers.into_iter().map(|tier| (tier.name, tier.name_zh)).collect::<Vec<_>>()
+        tiers
+            .into_iter()
+            .map(|tier| (tier.name, tier.name_zh))
+            .collect::<Vec<_>>()
     };
-    let own = |list: [(&str, &str); 3]| list.map(|(name, zh)| (name.to_owned(), zh.to_owned())).to_vec();
+    let own = |list: [(&str, &str); 3]| {
+        list.map(|(name, zh)| (name.to_owned(), zh.to_owned()))
+            .to_vec()
+    };
     assert_eq!(
         names("k = 3\ntier-names = ['Gold', 'Silver', 'Bronze']"),
         own([("Gold", "Gold"), ("Silver", "Silver"), ("Bronze", "Bronze")])
     );
     assert_eq!(
-        names("k = 3\ntier-names = ['Gold', 'Silver', 'Bronze']\ntier-names-zh = ['金', '银', '铜']"),
+        names(
+            "k = 3\ntier-names = ['Gold', 'Silver', 'Bronze']\ntier-names-zh = ['金', '银', '铜']"
+        ),
         own([("Gold", "金"), ("Silver", "银"), ("Bronze", "铜")])
     );
     assert_eq!(
         names("k = 3\ntier-names-zh = ['金', '银', '铜']"),
-        own([("Key value", "金"), ("General develop", "银"), ("General retain", "铜")])
+        own([
+            ("Key value", "金"),
+            ("General develop", "银"),
+            ("General retain", "铜")
+        ])
     );
     assert_eq!(
         names("[tiers.code-names]\n111 = { en = 'VIP', zh = '贵宾' }\n100 = { en = 'New' }"),
-        own([("VIP", "贵宾"), ("New", "一般发展客户"), ("General retain", "一般挽留客户")])
+        own([
+            ("VIP", "贵宾"),
+            ("New", "一般发展客户"),
+            ("General retain", "一般挽留客户")
+        ])
     );
 }
 
@@ -304,8 +465,13 @@ fn as_many_names_as_tiers_are_needed() {
     let three = [(1.0, 9, 9.0), (5.0, 5, 5.0), (9.0, 1, 1.0)];
     for key in ["tier-names", "tier-names-zh"] {
         // The config knows k = 2; only here it shows that there are three.
-        let error = Clustered::alone(&three, &format!("k = 2\n{key} = ['A', 'B']")).try_rank().unwrap_err();
-        assert_eq!(error.to_string(), format!("`{key}` is 2 names, expected 3, one for each tier"));
+        let error = Clustered::alone(&three, &format!("k = 2\n{key} = ['A', 'B']"))
+            .try_rank()
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("`{key}` is 2 names, expected 3, one for each tier")
+        );
         assert_eq!(error.exit_code(), 2);
     }
 }
@@ -313,50 +479,118 @@ fn as_many_names_as_tiers_are_needed() {
 #[test]
 fn names_by_code_that_are_alike_are_told_apart_too() {
     let people = rows(&corners());
-    let lines: String = (0..8).map(|code| format!("{code:03b} = {{ en = 'Same', zh = '同' }}\n")).collect();
+    let lines: String = (0..8)
+        .map(|code| format!("{code:03b} = {{ en = 'Same', zh = '同' }}\n"))
+        .collect();
     let tiers = Clustered::alone(&people, &format!("[tiers.code-names]\n{lines}")).rank();
     check_names(&tiers);
-    assert!(tiers.tiers.iter().all(|tier| tier.name.starts_with("Same · ") && tier.name_zh.starts_with("同 · ")));
+    assert!(
+        tiers
+            .tiers
+            .iter()
+            .all(|tier| tier.name.starts_with("Same · ") && tier.name_zh.starts_with("同 · "))
+    );
 }
 
 #[test]
 fn a_margin_is_0_on_the_border_and_1_at_the_centroid() {
     let centroids = array![[0.0, 0.0], [4.0, 0.0], [100.0, 0.0]];
-    let points = array![[0.0, 0.0], [2.0, 0.0], [2.0, 7.0], [1.0, 0.0], [3.0, 0.0], [1e9, 0.0]];
+    let points = array![
+        [0.0, 0.0],
+        [2.0, 0.0],
+        [2.0, 7.0],
+        [1.0, 0.0],
+        [3.0, 0.0],
+        [1e9, 0.0]
+    ];
     let Placements { tiers, margins } = place(points.view(), centroids.view());
-    assert_eq!(tiers, [0, 0, 0, 0, 1, 2], "of two at one distance the better tier");
+    assert_eq!(
+        tiers,
+        [0, 0, 0, 0, 1, 2],
+        "of two at one distance the better tier"
+    );
     assert_eq!(margins[..5], [1.0, 0.0, 0.0, 0.5, 0.5]);
     assert!(0.0 < margins[5] && margins[5] < 1e-6);
     let alone = place(points.view(), array![[3.0, 3.0]].view());
     assert_eq!((alone.tiers, alone.margins), (vec![0; 6], vec![1.0; 6]));
-    let twins = place(array![[5.0, 5.0], [6.0, 6.0]].view(), array![[5.0, 5.0], [5.0, 5.0]].view());
+    let twins = place(
+        array![[5.0, 5.0], [6.0, 6.0]].view(),
+        array![[5.0, 5.0], [5.0, 5.0]].view(),
+    );
     assert_eq!((twins.tiers, twins.margins), (vec![0; 2], vec![0.0; 2]));
 }
 
 #[test]
 fn profiles_describe_every_tier_and_add_up() {
-    let people = [(1.0, 4, 100.0), (3.0, 2, 300.5), (40.0, 1, -20.25), (60.0, 1, 5.0), (61.0, 3, 10.75)];
+    let people = [
+        (1.0, 4, 100.0),
+        (3.0, 2, 300.5),
+        (40.0, 1, -20.25),
+        (60.0, 1, 5.0),
+        (61.0, 3, 10.75),
+    ];
     let clustered = Clustered::new(&people, &[0, 0, 1, 1, 1], "");
     let tiers = clustered.rank();
-    let placements = Placements { tiers: vec![0, 0, 1, 1, 1], margins: vec![1.0; 5] };
-    let found = profiles(&clustered.customers, &placements, &tiers.tiers, &clustered.columns, &tiers.centroids);
-    let [best, rest] = &found[..] else { panic!("{found:?}") };
-    assert_eq!((best.customers, best.customer_share, best.revenue), (2, 0.4, 400.5));
-    assert_eq!((rest.customers, rest.customer_share, rest.revenue), (3, 0.6, -4.5));
-    close(best.revenue_share.unwrap() + rest.revenue_share.unwrap(), 1.0, 1e-12, "shares");
-    close(best.revenue_share.unwrap(), 400.5 / 396.0, 1e-12, "a share above 1 beside one below 0");
+    let placements = Placements {
+        tiers: vec![0, 0, 1, 1, 1],
+        margins: vec![1.0; 5],
+    };
+    let found = profiles(
+        &clustered.customers,
+        &placements,
+        &tiers.tiers,
+        &clustered.columns,
+        &tiers.centroids,
+    );
+    let [best, rest] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert_eq!(
+        (best.customers, best.customer_share, best.revenue),
+        (2, 0.4, 400.5)
+    );
+    assert_eq!(
+        (rest.customers, rest.customer_share, rest.revenue),
+        (3, 0.6, -4.5)
+    );
+    close(
+        best.revenue_share.unwrap() + rest.revenue_share.unwrap(),
+        1.0,
+        1e-12,
+        "shares",
+    );
+    close(
+        best.revenue_share.unwrap(),
+        400.5 / 396.0,
+        1e-12,
+        "a share above 1 beside one below 0",
+    );
     let spread = rest.recency_days.unwrap();
     close(spread.mean, 161.0 / 3.0, 1e-12, "mean");
     assert_eq!((spread.median, spread.min, spread.max), (60.0, 40.0, 61.0));
     let spread = best.monetary.unwrap();
-    assert_eq!((spread.mean, spread.median, spread.min, spread.max), (200.25, 200.25, 100.0, 300.5));
+    assert_eq!(
+        (spread.mean, spread.median, spread.min, spread.max),
+        (200.25, 200.25, 100.0, 300.5)
+    );
     assert_eq!(rest.frequency.unwrap().median, 1.0);
     let back = best.centroid["recency_days"].as_f64().unwrap();
-    close(back, 8_f64.sqrt() - 1.0, 1e-9, "the centroid of 1 and 3 days is √(2·4) − 1");
+    close(
+        back,
+        8_f64.sqrt() - 1.0,
+        1e-9,
+        "the centroid of 1 and 3 days is √(2·4) − 1",
+    );
     assert_eq!(best.centroid_scaled, tiers.centroids.row(0).to_vec());
-    assert_eq!(best.centroid.keys().collect::<Vec<_>>(), ["recency_days", "frequency", "monetary"]);
+    assert_eq!(
+        best.centroid.keys().collect::<Vec<_>>(),
+        ["recency_days", "frequency", "monetary"]
+    );
     let json = serde_json::to_value(best).unwrap();
-    assert_eq!((json["key"].as_str(), json["rank"].as_u64()), (Some("tier-a"), Some(1)));
+    assert_eq!(
+        (json["key"].as_str(), json["rank"].as_u64()),
+        (Some("tier-a"), Some(1))
+    );
 }
 
 #[test]
@@ -364,10 +598,23 @@ fn a_tier_without_customers_and_a_total_of_nothing_are_null_and_no_nan() {
     let people = [(1.0, 4, 0.0), (3.0, 2, 0.0), (9.0, 1, 0.0)];
     let clustered = Clustered::new(&people, &[0, 0, 1], "");
     let tiers = clustered.rank();
-    let placements = Placements { tiers: vec![0, 0, 0], margins: vec![1.0; 3] };
-    let found = profiles(&clustered.customers, &placements, &tiers.tiers, &clustered.columns, &tiers.centroids);
+    let placements = Placements {
+        tiers: vec![0, 0, 0],
+        margins: vec![1.0; 3],
+    };
+    let found = profiles(
+        &clustered.customers,
+        &placements,
+        &tiers.tiers,
+        &clustered.columns,
+        &tiers.centroids,
+    );
     assert_eq!((found[1].customers, found[1].revenue_share), (0, None));
-    assert!(found[1].recency_days.is_none() && found[1].frequency.is_none() && found[1].monetary.is_none());
+    assert!(
+        found[1].recency_days.is_none()
+            && found[1].frequency.is_none()
+            && found[1].monetary.is_none()
+    );
     let text = serde_json::to_string(&found).unwrap();
     assert!(text.contains("\"revenue_share\":null"), "{text}");
     serde_json::from_str::<serde_json::Value>(&text).unwrap();
@@ -379,27 +626,50 @@ fn advice(message: &str) -> Option<(String, String, String, Option<f64>)> {
     let (feature, rest) = rest.split_once("] ")?;
     let (setting, rest) = rest.split_once('`')?;
     let (key, value) = setting.split_once(" = ")?;
-    let promised = rest.split_once("would bring it to ").map(|(_, skew)| skew.parse().unwrap());
-    Some((feature.to_owned(), key.to_owned(), value.trim_matches('"').to_owned(), promised))
+    let promised = rest
+        .split_once("would bring it to ")
+        .map(|(_, skew)| skew.parse().unwrap());
+    Some((
+        feature.to_owned(),
+        key.to_owned(),
+        value.trim_matches('"').to_owned(),
+        promised,
+    ))
 }
 
 /// The skewness of one column under this config.
 fn column_skewness(customers: &Customers, config: &Config, feature: &str) -> f64 {
-    let column = config.features.iter().position(|own| own.feature.as_str() == feature).unwrap();
+    let column = config
+        .features
+        .iter()
+        .position(|own| own.feature.as_str() == feature)
+        .unwrap();
     let fitted = features::fit(customers, &config.features).unwrap().columns;
-    skewness(&features::matrix(customers, &fitted).unwrap().column(column).to_vec())
+    skewness(
+        &features::matrix(customers, &fitted)
+            .unwrap()
+            .column(column)
+            .to_vec(),
+    )
 }
 
 /// Whatever a warning recommends must help.
 #[track_caller]
 fn check_advice(clustered: &Clustered, lines: &str, warnings: &[Warning]) {
     for warning in warnings {
-        let Some((feature, key, value, promised)) = advice(&warning.message) else { continue };
+        let Some((feature, key, value, promised)) = advice(&warning.message) else {
+            continue;
+        };
         let before = column_skewness(&clustered.customers, &clustered.config, &feature);
-        let better = config(&format!("input = 'x'\ncustomer = 'x'\ntime = 'x'\n{lines}\n[features.{feature}]\n{key} = '{value}'"));
+        let better = config(&format!(
+            "input = 'x'\ncustomer = 'x'\ntime = 'x'\n{lines}\n[features.{feature}]\n{key} = '{value}'"
+        ));
         let after = column_skewness(&clustered.customers, &better, &feature);
         let text = &warning.message;
-        assert!(after.abs() < 0.85 * before.abs(), "from {before} to {after}: {text}");
+        assert!(
+            after.abs() < 0.85 * before.abs(),
+            "from {before} to {after}: {text}"
+        );
         if let Some(promised) = promised {
             close(after, promised, 0.051, text);
         }
@@ -409,24 +679,56 @@ fn check_advice(clustered: &Clustered, lines: &str, warnings: &[Warning]) {
 #[test]
 fn a_tier_with_almost_everybody_is_a_warning_that_names_what_helps() {
     // Money over six orders of magnitude, taken as it is.
-    let people: Vec<Row> = (0..100).map(|n| (f64::from(n), i64::from(n % 7 + 1), (f64::from(n) / 7.0).exp())).collect();
+    let people: Vec<Row> = (0..100)
+        .map(|n| {
+            (
+                f64::from(n),
+                i64::from(n % 7 + 1),
+                (f64::from(n) / 7.0).exp(),
+            )
+        })
+        .collect();
     let labels: Vec<usize> = (0..100).map(|n| usize::from(97 <= n)).collect();
     let lines = "transform = 'none'\nmin-share = '5%'";
     let clustered = Clustered::new(&people, &labels, lines);
     let warnings = clustered.rank().warnings;
     let codes: Vec<&str> = warnings.iter().map(|warning| warning.code).collect();
     assert_eq!(codes, ["dominant_tier", "small_tiers"]);
-    assert!(warnings[0].message.starts_with("one tier holds 97.0 % of the customers; `monetary` has a skewness of "));
-    assert!(warnings[1].message.starts_with("1 tier holds less than 5 % of the customers (`min-share`); "), "{warnings:?}");
-    assert_eq!(advice(&warnings[0].message).unwrap().2, "log1p");
+    assert!(
+        warnings[0]
+            .message
+            .starts_with("one tier holds 97.0 % of the customers; `monetary` has a skewness of ")
+    );
+    assert!(
+        warnings[1]
+            .message
+            .starts_with("1 tier holds less than 5 % of the customers (`min-share`); "),
+        "{warnings:?}"
+    );
+    let (feature, key, value, promised) = advice(&warnings[0].message).unwrap();
+    assert_eq!((feature.as_str(), key.as_str()), ("monetary", "transform"));
+    assert!(value != "none" && promised.is_some(), "{warnings:?}");
     check_advice(&clustered, lines, &warnings);
 }
 
 #[test]
 fn a_feature_that_is_one_value_for_almost_everybody_gets_no_false_promise() {
-    let people: Vec<Row> = (0..100).map(|n| (f64::from(n), if n < 97 { 1 } else { i64::from(n) * 10 }, 50.0 + f64::from(n))).collect();
+    let people: Vec<Row> = (0..100)
+        .map(|n| {
+            (
+                f64::from(n),
+                if n < 97 { 1 } else { i64::from(n) * 10 },
+                50.0 + f64::from(n),
+            )
+        })
+        .collect();
     let labels: Vec<usize> = (0..100).map(|n| usize::from(97 <= n)).collect();
-    for lines in ["", "transform = 'none'", "transform = 'yeo-johnson'", "scale = 'quantile'"] {
+    for lines in [
+        "",
+        "transform = 'none'",
+        "transform = 'yeo-johnson'",
+        "scale = 'quantile'",
+    ] {
         let clustered = Clustered::new(&people, &labels, lines);
         let warnings = clustered.rank().warnings;
         assert_eq!(warnings[0].code, "dominant_tier");
@@ -436,11 +738,18 @@ fn a_feature_that_is_one_value_for_almost_everybody_gets_no_false_promise() {
 
 #[test]
 fn shares_at_the_limits_are_no_warning() {
-    let people: Vec<Row> = (0..100).map(|n| (f64::from(n), i64::from(n % 7 + 1), f64::from(n))).collect();
+    let people: Vec<Row> = (0..100)
+        .map(|n| (f64::from(n), i64::from(n % 7 + 1), f64::from(n)))
+        .collect();
     let with = |small: u32| {
         let labels: Vec<usize> = (0..100).map(|n| usize::from(n < small)).collect();
-        let warnings = Clustered::new(&people, &labels, "min-share = 0.05").rank().warnings;
-        warnings.iter().map(|warning| warning.code).collect::<Vec<_>>()
+        let warnings = Clustered::new(&people, &labels, "min-share = 0.05")
+            .rank()
+            .warnings;
+        warnings
+            .iter()
+            .map(|warning| warning.code)
+            .collect::<Vec<_>>()
     };
     assert_eq!(with(5), Vec::<&str>::new(), "95 % and 5 % are allowed");
     assert_eq!(with(4), ["dominant_tier", "small_tiers"]);
@@ -456,21 +765,45 @@ fn scores_are_quintiles_of_type_7_with_5_for_the_best() {
         people.recency_days.clone_from(&values);
         let cuts = quintiles(&people).unwrap();
         let expected = floats(&figures["quantiles_type7"]);
-        for (found, expected) in cuts.monetary.iter().chain(&cuts.recency_days).zip(expected.iter().chain(&expected)) {
+        for (found, expected) in cuts
+            .monetary
+            .iter()
+            .chain(&cuts.recency_days)
+            .zip(expected.iter().chain(&expected))
+        {
             close(*found, *expected, 1e-9, name);
         }
         let scores = score(&people, &cuts);
         for row in 0..values.len() {
-            let below = cuts.monetary.iter().filter(|cut| **cut < values[row]).count();
-            assert_eq!(scores.monetary[row], i8::try_from(below + 1).unwrap(), "{name}");
-            assert_eq!(scores.recency[row], 6 - scores.monetary[row], "{name}: few days are the good ones");
+            let below = cuts
+                .monetary
+                .iter()
+                .filter(|cut| **cut < values[row])
+                .count();
+            assert_eq!(
+                scores.monetary[row],
+                i8::try_from(below + 1).unwrap(),
+                "{name}"
+            );
+            assert_eq!(
+                scores.recency[row],
+                6 - scores.monetary[row],
+                "{name}: few days are the good ones"
+            );
         }
     }
 }
 
 #[test]
 fn scores_of_six_customers_by_hand() {
-    let people = customers(&[(2.0, 3, 60.5), (77.0, 1, 5.25), (1.0, 2, 150.0), (31.0, 2, 15.0), (61.0, 1, 0.0), (17.0, 1, 10.0)]);
+    let people = customers(&[
+        (2.0, 3, 60.5),
+        (77.0, 1, 5.25),
+        (1.0, 2, 150.0),
+        (31.0, 2, 15.0),
+        (61.0, 1, 0.0),
+        (17.0, 1, 10.0),
+    ]);
     let cuts = quintiles(&people).unwrap();
     assert_eq!(cuts.recency_days, [2.0, 17.0, 31.0, 61.0]);
     assert_eq!(cuts.frequency, [1.0, 1.0, 2.0, 2.0]);
@@ -485,7 +818,11 @@ fn scores_of_six_customers_by_hand() {
 fn crowd() -> impl Strategy<Value = Vec<Row>> {
     let one = (0_i32..40, 1_i64..20, -50_i32..500);
     prop::collection::btree_set(one, 3..50).prop_map(|rows| {
-        rows.into_iter().map(|(recency, frequency, monetary)| (f64::from(recency), frequency, f64::from(monetary))).collect()
+        rows.into_iter()
+            .map(|(recency, frequency, monetary)| {
+                (f64::from(recency), frequency, f64::from(monetary))
+            })
+            .collect()
     })
 }
 
