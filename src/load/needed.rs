@@ -126,6 +126,10 @@ impl<'a> Needed<'a> {
 
 /// Whether a part of an expression looks at more than its own row.
 fn is_of_many_rows(part: &Expr) -> bool {
+    // A list of values (`IN ('a', 'b')`) is an aggregate to polars.
+    if matches!(part, Expr::Agg(AggExpr::Implode { .. })) {
+        return false;
+    }
     matches!(
         part,
         Expr::Agg(_) | Expr::Len | Expr::Over { .. } | Expr::SubPlan(..) | Expr::Explode { .. }

@@ -281,23 +281,29 @@ struct Hashing {
     failed: Option<std::io::Error>,
 }
 
+impl Hashing {
+    /// Keeps the reason of a failure: the writers above wrap it into something of their own.
+    fn keep<T>(&mut self, result: std::io::Result<T>) -> std::io::Result<T> {
+        result.map_err(|error| {
+            let copy = std::io::Error::new(error.kind(), error.to_string());
+            self.failed = Some(error);
+            copy
+        })
+    }
+}
+
 impl Write for Hashing {
     fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
-        let written = match self.file.write(buffer) {
-            Ok(written) => written,
-            Err(error) => {
-                let copy = std::io::Error::new(error.kind(), error.to_string());
-                self.failed = Some(error);
-                return Err(copy);
-            }
-        };
+        let written = self.file.write(buffer);
+        let written = self.keep(written)?;
         self.hash.update(&buffer[..written]);
         self.bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+        let flushed = self.file.flush();
+        self.keep(flushed)
     }
 }
 

@@ -147,9 +147,9 @@ fn an_empty_file_is_not_parquet() {
     workdir.write("x.parquet", "");
     insta::assert_snapshot!(refused(&workdir, &format!("run --input x.parquet {COLUMNS}")), @r"
     exit 1
-    error: `x.parquet` is not a Parquet file: it begins with nothing (it is empty), expected `PAR1`
+    error: `x.parquet` is empty (0 bytes), expected a Parquet file
 
-    hint: tiermill reads Parquet; polars, DuckDB or Spark convert CSV and JSON
+    hint: has the export run?
     ");
 }
 
@@ -606,10 +606,14 @@ fn one_customer_is_too_few() {
     insta::assert_snapshot!(refused_table(six_customers().slice(0, 3), ""), @r"
     exit 1
     error: 1 customer: tiers need at least 2
+
+    hint: look at `where`, `window` and the customer column
     ");
     insta::assert_snapshot!(refused_table(six_customers().slice(0, 3), "--k 2"), @r"
     exit 1
     error: 1 customer: tiers need at least 2
+
+    hint: look at `where`, `window` and the customer column
     ");
 }
 
@@ -1023,19 +1027,19 @@ fn an_unknown_key_is_an_error_with_a_suggestion() {
     ");
     insta::assert_snapshot!(refused_config("max-rejectd = 0.1\n"), @r"
     exit 2
-    error: unknown key `max-rejectd` in the top level
+    error: unknown key `max-rejectd` at the top level
 
     hint: did you mean `max-rejected`?
     ");
     insta::assert_snapshot!(refused_config(&format!("{INPUT}[clusters]\nk = 3\n")), @r"
     exit 2
-    error: unknown key `clusters` in the top level
+    error: unknown key `clusters` at the top level
 
     hint: did you mean `[cluster]`?
     ");
     insta::assert_snapshot!(refused_config("zzz = 1\n"), @r"
     exit 2
-    error: unknown key `zzz` in the top level
+    error: unknown key `zzz` at the top level
 
     hint: known here: `[input]`, `[rfm]`, `[features]`, `[cluster]`, `[tiers]`, `[output]`, `input`, `level`, `customer`, `time`, `amount`, `order` and 44 more
     ");
@@ -1149,14 +1153,14 @@ fn a_value_that_a_key_cannot_have_is_an_error_that_says_what_it_can() {
     `max-rejected` is -0.1, expected a share from 0 to 1, as in `0.01` or `1%`
     `decimals` is 13, expected 0 to 12
     `timezone` is "Berlin", expected a zone such as `Europe/Berlin` or `UTC`
-    `where` is 5, expected a string
+    `where` is 5, expected a text in quotes
     `features` is [monetary], expected at least two features
     `features` is `monetary` twice, expected each feature once
     `features` is ["monetary", "revenue"], expected one of `recency_days`, `frequency`, `monetary`, `tenure_days`, `aov`
     `monetary.weight` is -1, expected a number above 0
     `winsorise` is 0.5, expected a share below 0.5
     `code-names` is `12`, expected codes from `000` to `111`
-    `threads` is 0, expected at least 1
+    `threads` is 0, expected 1 to 1024
     "#);
 }
 
@@ -1610,11 +1614,11 @@ fn a_model_that_was_fitted_under_another_config_is_refused() {
     error: model `model.json` was fitted with `recency_days.scale` = zscore, the config says robust
     error: model `model.json` was fitted with `recency_days.winsorise` = none, the config says 0.01
     error: model `model.json` was fitted with `k` = 2, the config says 3
-    error: model `model.json` was fitted with `count` = "orders", the config says "days"
-    error: model `model.json` was fitted with `recency` = "floor", the config says "exact"
-    error: model `model.json` was fitted with `monetary` = "sum", the config says "mean"
-    error: model `model.json` was fitted with `refunds` = "net", the config says "keep"
-    error: model `model.json` was fitted with `window` = null, the config says "365d"
+    error: model `model.json` was fitted with `count` = orders, the config says days
+    error: model `model.json` was fitted with `recency` = floor, the config says exact
+    error: model `model.json` was fitted with `monetary` = sum, the config says mean
+    error: model `model.json` was fitted with `refunds` = net, the config says keep
+    error: model `model.json` was fitted with `window` = none, the config says 365d
     error: model `model.json` was fitted with `decimals` = 4, the config says 2
     "#);
     let log = "assign --model model.json --input x.parquet --customer customer --time date";

@@ -1,6 +1,6 @@
 //! The binary as people and programs meet it: help, tables, JSON, colours, pipes, completions, init and generate.
 
-use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
@@ -42,18 +42,15 @@ fn document(ran: &Ran) -> Value {
     first
 }
 
-/// Asserts that a JSON object has these keys; more may be added.
+/// Asserts that a JSON object has these keys, separated by spaces; more may be added.
 #[track_caller]
-fn has_keys(value: &Value, keys: &[&str]) {
+fn has_keys(value: &Value, keys: &str) {
     let object = value
         .as_object()
         .unwrap_or_else(|| panic!("no object: {value}"));
-    for key in keys {
-        assert!(
-            object.contains_key(*key),
-            "no `{key}` in {:?}",
-            object.keys().collect::<Vec<_>>()
-        );
+    for key in keys.split(' ') {
+        let there: Vec<&String> = object.keys().collect();
+        assert!(object.contains_key(key), "no `{key}` in {there:?}");
     }
 }
 
@@ -333,204 +330,107 @@ fn check_tells_of_a_broken_limit_and_still_prints_the_rows() {
 #[test]
 fn json_is_one_document_and_nothing_else() {
     let work = six();
-    let ran = work
-        .tiermill(&format!("run {} --k auto --k-max 3 --format json", flags()))
-        .success();
-    let report = document(&ran);
+    let json = |arguments: &str| {
+        document(
+            &work
+                .tiermill(&format!("{arguments} --format json"))
+                .success(),
+        )
+    };
+    let (report, flags) = (json(&format!("run {} --k-max 3", flags())), flags());
+    has_keys(&report, "command run_id directory rows files");
     has_keys(
         &report,
-        &[
-            "command",
-            "run_id",
-            "directory",
-            "rows",
-            "as_of",
-            "customers",
-            "revenue",
-            "tiers",
-            "k_table",
-            "k_reason",
-            "warnings",
-            "files",
-        ],
+        "as_of customers revenue tiers k_table k_reason warnings",
     );
     assert_eq!(
         (&report["command"], &report["customers"]),
         (&json!("run"), &json!(6))
     );
+    let checked = json(&format!("check {flags}"));
     has_keys(
-        &document(
-            &work
-                .tiermill(&format!("check {} --format json", flags()))
-                .success(),
-        ),
-        &[
-            "files",
-            "as_of",
-            "customers",
-            "rows",
-            "faults",
-            "max_rejected",
-            "warnings",
-        ],
+        &checked,
+        "files as_of customers rows faults max_rejected warnings",
     );
-    let config = document(
-        &work
-            .tiermill(&format!("config {} --format json", flags()))
-            .success(),
+    assert_eq!(
+        json(&format!("config {flags}"))["input"]["customer"],
+        "customer"
     );
-    assert_eq!(config["input"]["customer"], "customer");
-    let fit = document(
-        &work
-            .tiermill(&format!("fit {} --k 2 --format json", flags()))
-            .success(),
-    );
-    assert_eq!(fit["command"], "fit");
+    assert_eq!(json(&format!("fit {flags} --k 2"))["command"], "fit");
     let model = work.join("out/current/model.json");
-    let assign = work
-        .tiermill(&format!(
-            "assign {} --model {} --format json",
-            flags(),
-            model.display()
-        ))
+    let assigned = json(&format!("assign {flags} --model {}", model.display()));
+    assert_eq!(assigned["command"], "assign");
+    let made = json("generate --customers 5 --out made");
+    has_keys(&made, "directory files truth_table truth summary");
+}
+
+/// A published run of the six customers, with k chosen from the data.
+fn published() -> Workdir {
+    let work = six();
+    work.tiermill(&format!("run {} --k-max 3", flags()))
         .success();
-    assert_eq!(document(&assign)["command"], "assign");
-    let made = document(
-        &work
-            .tiermill("generate --customers 5 --out made --format json")
-            .success(),
-    );
-    has_keys(
-        &made,
-        &["directory", "files", "truth_table", "truth", "summary"],
-    );
+    work
 }
 
 #[test]
-fn published_documents_have_the_keys_of_the_contract() {
-    let work = six();
-    work.tiermill(&format!("run {} --k auto --k-max 3", flags()))
-        .success();
-    let tiers = work.json("tiers.json");
+fn tiers_json_has_the_keys_of_the_contract() {
+    let tiers = published().json("tiers.json");
     has_keys(
         &tiers,
-        &[
-            "as_of",
-            "customers",
-            "revenue",
-            "tiers",
-            "k_table",
-            "k_reason",
-            "warnings",
-        ],
+        "as_of customers revenue tiers k_table k_reason warnings",
     );
+    has_keys(&tiers["warnings"][0], "code message");
     let tier = &tiers["tiers"][0];
     has_keys(
         tier,
-        &[
-            "key",
-            "rank",
-            "code",
-            "name",
-            "name_zh",
-            "customers",
-            "customer_share",
-            "revenue",
-            "revenue_share",
-            "centroid",
-            "centroid_scaled",
-        ],
+        "key rank code name name_zh customers customer_share revenue revenue_share",
+    );
+    has_keys(
+        tier,
+        "recency_days frequency monetary centroid centroid_scaled",
     );
     for feature in ["recency_days", "frequency", "monetary"] {
-        has_keys(&tier[feature], &["mean", "median", "min", "max"]);
+        has_keys(&tier[feature], "mean median min max");
         assert!(tier["centroid"][feature].is_number());
     }
+    let quality = &tiers["k_table"][0];
     has_keys(
-        &tiers["k_table"][0],
-        &[
-            "k",
-            "inertia",
-            "silhouette",
-            "simplified_silhouette",
-            "calinski_harabasz",
-            "davies_bouldin",
-            "smallest_share",
-            "stability",
-        ],
+        quality,
+        "k inertia silhouette simplified_silhouette smallest_share stability",
     );
-    has_keys(&tiers["warnings"][0], &["code", "message"]);
+    has_keys(quality, "calinski_harabasz davies_bouldin");
+}
 
-    let model = work.json("model.json");
+#[test]
+fn model_json_has_the_keys_of_the_contract() {
+    let model = published().json("model.json");
     has_keys(
         &model,
-        &[
-            "format_version",
-            "tiermill_version",
-            "as_of",
-            "features",
-            "algorithm",
-            "k",
-            "centroids",
-            "inertia",
-            "n_iter",
-            "converged",
-            "seed",
-            "customers",
-            "tiers",
-        ],
+        "format_version tiermill_version as_of features algorithm k centroids",
     );
+    has_keys(&model, "inertia n_iter converged seed customers tiers");
     has_keys(
         &model["features"][0],
-        &[
-            "name",
-            "transform",
-            "scale",
-            "center",
-            "spread",
-            "weight",
-            "winsor",
-        ],
+        "name transform scale center spread weight winsor",
     );
-    has_keys(
-        &model["tiers"][0],
-        &["key", "rank", "name", "name_zh", "code"],
-    );
+    has_keys(&model["tiers"][0], "key rank name name_zh code");
+}
 
+#[test]
+fn manifest_json_has_the_keys_of_the_contract() {
+    let work = published();
     let manifest = work.json("manifest.json");
     has_keys(
         &manifest,
-        &[
-            "run_id",
-            "command",
-            "config",
-            "inputs",
-            "rows",
-            "customers",
-            "timings",
-            "peak_memory_bytes",
-            "outputs",
-            "versions",
-            "seed",
-        ],
+        "run_id command config inputs rows customers timings",
     );
-    has_keys(
-        &manifest["inputs"][0],
-        &["path", "bytes", "rows", "fingerprint"],
-    );
-    has_keys(&manifest["rows"], &["read", "used", "rejected"]);
-    has_keys(&manifest["outputs"][0], &["path", "bytes", "sha256"]);
-    let files: BTreeSet<String> = std::fs::read_dir(work.current())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    let expected = [
-        "assignments.parquet",
-        "manifest.json",
-        "model.json",
-        "rejected.parquet",
-        "tiers.json",
-    ];
-    assert_eq!(files, BTreeSet::from(expected.map(str::to_owned)));
+    has_keys(&manifest, "peak_memory_bytes outputs versions seed");
+    has_keys(&manifest["inputs"][0], "path bytes rows fingerprint");
+    has_keys(&manifest["rows"], "read used rejected");
+    has_keys(&manifest["outputs"][0], "path bytes sha256");
+    let current = work.current();
+    let files = "assignments.parquet manifest.json model.json rejected.parquet tiers.json";
+    assert_eq!(names(&current).join(" "), files);
 }
 
 #[test]
@@ -956,88 +856,77 @@ fn a_config_in_another_folder_finds_the_input_all_the_same() {
     work.tiermill("check --config conf/shop.toml").success();
 }
 
+/// What a folder holds, by name.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
 /// The files of a folder with their contents.
 fn contents(work: &Workdir, folder: &str) -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(work.join(folder))
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            (
-                entry.file_name().into_string().unwrap(),
-                std::fs::read(entry.path()).unwrap(),
-            )
-        })
-        .collect();
-    files.sort_unstable();
-    files
+    let folder = work.join(folder);
+    let content = |name: String| {
+        let bytes = std::fs::read(folder.join(&name)).unwrap();
+        (name, bytes)
+    };
+    names(&folder).into_iter().map(content).collect()
 }
 
 #[test]
 fn generate_writes_monthly_files_and_the_truth_beside_them() {
     let work = Workdir::new();
-    let ran = work
-        .tiermill("generate --customers 300 --days 100 --seed 7 --start 2024-01-01 --out shop/made")
-        .success();
+    let flags = "--customers 300 --days 100 --seed 7 --start 2024-01-01 --out shop/made";
+    let ran = work.tiermill(&format!("generate {flags}")).success();
     assert_snapshot!(ran.answer(), @r"
     491 orders of 300 customers in 491 rows, 4 files in shop/made
     The truth: shop/made.truth.parquet and shop/made.truth.json
     ");
-    let names: Vec<String> = contents(&work, "shop/made")
-        .into_iter()
-        .map(|file| file.0)
-        .collect();
     assert_eq!(
-        names,
-        [
-            "orders-2024-01.parquet",
-            "orders-2024-02.parquet",
-            "orders-2024-03.parquet",
-            "orders-2024-04.parquet"
-        ]
+        names(&work.join("shop")),
+        ["made", "made.truth.json", "made.truth.parquet"]
     );
-    let beside: Vec<String> = std::fs::read_dir(work.join("shop"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    let expected = ["made", "made.truth.json", "made.truth.parquet"].map(str::to_owned);
-    assert_eq!(
-        beside.into_iter().collect::<BTreeSet<_>>(),
-        BTreeSet::from(expected)
-    );
-    for (month, name) in (1..).zip(&names) {
+    let months = names(&work.join("shop/made"));
+    let expected = ["01", "02", "03", "04"].map(|month| format!("orders-2024-{month}.parquet"));
+    assert_eq!(months, expected);
+    for (month, name) in (1..).zip(&months) {
         let frame = read(&work.join("shop/made").join(name));
-        let schema: Vec<String> = frame
-            .columns()
-            .iter()
+        let columns = frame.columns().iter();
+        let schema: Vec<String> = columns
             .map(|column| format!("{} {}", column.name(), column.dtype()))
             .collect();
-        assert_eq!(
-            schema,
-            [
-                "order_id i64",
-                "customer_id i64",
-                "ordered_at datetime[μs]",
-                "amount f64"
-            ]
-        );
-        let months = frame
+        let expected = "order_id i64, customer_id i64, ordered_at datetime[μs], amount f64";
+        assert_eq!(schema.join(", "), expected);
+        let times = frame
             .column("ordered_at")
             .unwrap()
             .as_materialized_series()
             .month()
             .unwrap();
         assert!(
-            months.iter().all(|found| found == Some(month)),
-            "{name} has orders of other months"
+            times.iter().all(|found| found == Some(month)),
+            "{name} has other months"
         );
     }
-    let again = work.tiermill("generate --customers 300 --out shop/made");
-    assert_snapshot!(again.problem(), @r"
+}
+
+#[test]
+fn generate_leaves_a_folder_alone_that_is_in_use() {
+    let work = Workdir::new();
+    work.write("made/notes.txt", "mine");
+    let refused = work.tiermill("generate --customers 3 --out made");
+    assert_snapshot!(refused.problem(), @r"
     exit 1
-    error: `shop/made` exists already
+    error: `made` exists already
 
     hint: give `--out` a new or empty folder
     ");
+    assert_eq!(names(work.path()), ["made"]);
+    std::fs::remove_file(work.join("made/notes.txt")).unwrap();
+    work.tiermill("generate --customers 3 --out made").success();
 }
 
 #[test]

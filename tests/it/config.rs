@@ -495,6 +495,10 @@ fn settings_that_contradict_each_other_are_refused_with_a_way_out() {
         assert!(message.contains(what), "{text}: {message}");
         assert!(message.contains("\nhint: "), "{text}: {message}");
     }
+}
+
+#[test]
+fn names_codes_and_weights_are_checked_too() {
     for (text, what) in [
         (
             "k = 3\ntier-names = ['A', 'B']",
@@ -523,6 +527,10 @@ fn settings_that_contradict_each_other_are_refused_with_a_way_out() {
     ] {
         assert_eq!(refused(text), what, "{text}");
     }
+}
+
+#[test]
+fn what_has_no_default_has_to_be_said() {
     for key in ["input", "customer", "time"] {
         let text: String = complete("")
             .lines()

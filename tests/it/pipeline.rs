@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tiermill::Error;
 use tiermill::generate::Plan;
 use tiermill::load::{Customers, load};
 use tiermill::pipeline::{IdType, Model, Report, assign, fit, generate, run};
@@ -34,24 +33,23 @@ fn lines(frame: &DataFrame) -> Vec<String> {
     (0..frame.height()).map(line).collect()
 }
 
-#[test]
-fn six_customers_on_paper() {
+/// The columns of a table that a test looks at, separated by spaces.
+fn picked(table: &DataFrame, columns: &str) -> Vec<String> {
+    lines(&table.select(columns.split(' ')).unwrap())
+}
+
+/// A published run of the six customers, as of 2024-04-01.
+fn six_run() -> Workdir {
     let work = Workdir::new();
     work.parquet("orders.parquet", six_customers());
-    work.tiermill(&format!(
-        "run --input orders.parquet {COLUMNS} --as-of 2024-04-01 --k 2"
-    ))
-    .success();
-    let table = work.table("assignments.parquet");
-    let rfm = table
-        .select([
-            "customer",
-            "recency_days",
-            "frequency",
-            "monetary",
-            "tenure_days",
-        ])
-        .unwrap();
+    let flags = format!("--input orders.parquet {COLUMNS} --as-of 2024-04-01 --k 2");
+    work.tiermill(&format!("run {flags}")).success();
+    work
+}
+
+#[test]
+fn six_customers_on_paper() {
+    let table = six_run().table("assignments.parquet");
     let expected = [
         // Orders on 01-01, 03-01 and 03-30: two days before as-of, 91 after the first (2024 is a leap year).
         "ann | 2.0 | 3 | 60.5 | 91.0",
@@ -65,49 +63,45 @@ fn six_customers_on_paper() {
         // The refund of 03-16 lowers the amount and makes nobody recent.
         "fay | 17.0 | 1 | 10.0 | 17.0",
     ];
-    assert_eq!(lines(&rfm), expected);
-    let placed = table
-        .select([
-            "customer",
-            "r_score",
-            "f_score",
-            "m_score",
-            "tier",
-            "tier_key",
-            "tier_name",
-        ])
-        .unwrap();
     assert_eq!(
-        lines(&placed),
-        [
-            // Quintiles: 2, 17, 31, 61 days; 1, 1, 2, 2 orders; 5.25, 10, 15, 60.5 spent.
-            "ann | 5 | 5 | 4 | 1 | tier-a | Key value",
-            "bob | 1 | 1 | 1 | 2 | tier-b | General retain",
-            "cat | 5 | 3 | 5 | 1 | tier-a | Key value",
-            "dan | 3 | 3 | 3 | 2 | tier-b | General retain",
-            "eve | 2 | 1 | 1 | 2 | tier-b | General retain",
-            "fay | 4 | 1 | 2 | 2 | tier-b | General retain",
-        ]
+        picked(
+            &table,
+            "customer recency_days frequency monetary tenure_days"
+        ),
+        expected
     );
-    let first_night = table
-        .select(["as_of", "segment", "previous_tier_key", "tier_since"])
-        .unwrap();
-    assert!(
-        lines(&first_night)
-            .iter()
-            .all(|line| line == "2024-04-01 | null | null | 2024-04-01"),
-        "{first_night:?}"
+}
+
+#[test]
+fn six_customers_get_scores_and_tiers() {
+    let work = six_run();
+    let table = work.table("assignments.parquet");
+    let expected = [
+        // Quintiles: 2, 17, 31, 61 days; 1, 1, 2, 2 orders; 5.25, 10, 15, 60.5 spent.
+        "ann | 5 | 5 | 4 | 1 | tier-a | Key value",
+        "bob | 1 | 1 | 1 | 2 | tier-b | General retain",
+        "cat | 5 | 3 | 5 | 1 | tier-a | Key value",
+        "dan | 3 | 3 | 3 | 2 | tier-b | General retain",
+        "eve | 2 | 1 | 1 | 2 | tier-b | General retain",
+        "fay | 4 | 1 | 2 | 2 | tier-b | General retain",
+    ];
+    assert_eq!(
+        picked(
+            &table,
+            "customer r_score f_score m_score tier tier_key tier_name"
+        ),
+        expected
     );
+    let first_night = picked(&table, "as_of segment previous_tier_key tier_since");
+    assert_eq!(first_night, ["2024-04-01 | null | null | 2024-04-01"; 6]);
     let tiers = work.json("tiers.json");
     assert_eq!(
         (&tiers["customers"], &tiers["revenue"]),
         (&json!(6), &json!(240.75))
     );
+    let best = &tiers["tiers"][0];
     assert_eq!(
-        (
-            &tiers["tiers"][0]["customers"],
-            &tiers["tiers"][0]["revenue"]
-        ),
+        (&best["customers"], &best["revenue"]),
         (&json!(2), &json!(210.5))
     );
 }
@@ -117,73 +111,53 @@ fn six_customers_under_other_definitions() {
     let work = Workdir::new();
     work.parquet("orders.parquet", six_customers());
     let rfm = |flags: &str| {
-        let flags = format!(
-            "run --input orders.parquet {COLUMNS} --k 2 --out {} {flags}",
-            "out"
-        );
-        work.tiermill(&flags).success();
-        lines(
-            &work
-                .table("assignments.parquet")
-                .select(["customer", "recency_days", "frequency", "monetary"])
-                .unwrap(),
+        let run = format!("run --input orders.parquet {COLUMNS} --k 2 {flags}");
+        work.tiermill(&run).success();
+        picked(
+            &work.table("assignments.parquet"),
+            "customer recency_days frequency monetary",
         )
     };
-    let row = |table: &[String], customer: &str| {
-        table
-            .iter()
-            .find(|line| line.starts_with(customer))
-            .unwrap()
-            .clone()
-    };
-    let days = rfm("--count days");
-    assert_eq!(
-        row(&days, "cat"),
-        "cat | 1.0 | 1 | 150.0",
-        "one day; and as-of is the midnight after 03-31"
-    );
-    let kept = rfm("--refunds keep");
-    assert_eq!(row(&kept, "fay"), "fay | 16.0 | 2 | 10.0");
-    let dropped = rfm("--refunds drop");
-    assert_eq!(row(&dropped, "fay"), "fay | 17.0 | 1 | 12.34");
-    let means = rfm("--monetary mean");
-    assert_eq!(
-        row(&means, "ann"),
-        format!("ann | 2.0 | 3 | {}", 60.5 / 3.0)
-    );
-    let window = rfm("--as-of 2024-04-01 --window 31d");
-    assert_eq!(
-        window,
-        [
-            "ann | 2.0 | 2 | 50.5",
-            "cat | 1.0 | 2 | 150.0",
-            "dan | 31.0 | 1 | 8.0",
-            "fay | 17.0 | 1 | 10.0"
-        ]
-    );
-    let earlier = rfm("--as-of 2024-03-31T12:00");
-    assert_eq!(
-        row(&earlier, "cat"),
-        "cat | 0.0 | 2 | 150.0",
-        "ordered at midnight, twelve hours ago"
-    );
-    assert_eq!(row(&earlier, "dan"), "dan | 30.0 | 2 | 15.0");
+    for (flags, line) in [
+        // One day; and as-of is the midnight after 03-31.
+        ("--count days", "cat | 1.0 | 1 | 150.0"),
+        ("--refunds keep", "fay | 16.0 | 2 | 10.0"),
+        ("--refunds drop", "fay | 17.0 | 1 | 12.34"),
+        ("--monetary mean", "cat | 1.0 | 2 | 75.0"),
+        // Ordered at midnight, twelve hours before.
+        ("--as-of 2024-03-31T12:00", "cat | 0.0 | 2 | 150.0"),
+        ("--as-of 2024-03-31T12:00", "dan | 30.0 | 2 | 15.0"),
+        (
+            "--as-of 2024-03-31T12:00 --recency exact",
+            "dan | 30.5 | 2 | 15.0",
+        ),
+        (
+            "--as-of 2024-03-31T12:00 --recency calendar",
+            "cat | 0.0 | 2 | 150.0",
+        ),
+    ] {
+        let found = rfm(flags);
+        assert!(found.contains(&line.to_owned()), "{flags}: {found:?}");
+    }
+    let window = [
+        "ann | 2.0 | 2 | 50.5",
+        "cat | 1.0 | 2 | 150.0",
+        "dan | 31.0 | 1 | 8.0",
+        "fay | 17.0 | 1 | 10.0",
+    ];
+    assert_eq!(rfm("--as-of 2024-04-01 --window 31d"), window);
 }
 
 #[test]
 fn assignments_have_the_columns_of_the_contract() {
-    let work = Workdir::new();
-    work.parquet("orders.parquet", six_customers());
-    work.tiermill(&format!("run --input orders.parquet {COLUMNS} --k 2"))
-        .success();
-    let table = work.table("assignments.parquet");
-    let found: Vec<String> = table
-        .columns()
-        .iter()
+    let table = six_run().table("assignments.parquet");
+    let columns = table.columns().iter();
+    let found: Vec<String> = columns
         .map(|column| format!("{} {}", column.name(), column.dtype()))
         .collect();
-    let expected = "customer str, as_of date, recency_days f64, frequency i64, monetary f64, tenure_days f64, r_score i8, f_score i8, \
-        m_score i8, tier i32, tier_key str, tier_name str, margin f32, segment str, previous_tier_key str, tier_since date";
+    let expected = "customer str, as_of date, recency_days f64, frequency i64, monetary f64, \
+        tenure_days f64, r_score i8, f_score i8, m_score i8, tier i32, tier_key str, tier_name str, \
+        margin f32, segment str, previous_tier_key str, tier_since date";
     assert_eq!(found.join(", "), expected);
 }
 
@@ -322,11 +296,7 @@ fn cdnow_runs_with_the_config_beside_it() {
     );
     // What data/README.md knows about single customers.
     let table = work.table("assignments.parquet");
-    let rfm = lines(
-        &table
-            .select(["customer_id", "frequency", "monetary"])
-            .unwrap(),
-    );
+    let rfm = picked(&table, "customer_id frequency monetary");
     assert!(
         rfm.contains(&"07592 | 146 | 13990.93".to_owned())
             && rfm.contains(&"14048 | 171 | 8976.33".to_owned())
@@ -592,63 +562,58 @@ fn stages_are_announced_in_the_order_of_the_work() {
 #[test]
 fn a_model_that_does_not_fit_is_refused_with_the_reason() {
     let job = Job::new(six_customers(), "");
-    let saved = std::fs::read_to_string(job.run().directory.join("model.json")).unwrap();
+    let saved = std::fs::read(job.run().directory.join("model.json")).unwrap();
+    let saved: Value = serde_json::from_slice(&saved).unwrap();
     let path = job.work.join("other.json");
-    let refused = |model: &Value, lines: &str| -> Error {
+    let refused = |key: &str, value: Value, lines: &str| -> String {
+        let mut model = saved.clone();
+        model[key] = value;
         std::fs::write(&path, model.to_string()).unwrap();
         let config = config(&format!("{}\n{lines}", job.text));
-        assign(&config, &path, &mut |_| {}).unwrap_err()
+        let error = assign(&config, &path, &mut |_| {}).unwrap_err();
+        assert!(error.exit_code() == 1 && error.hint().is_some(), "{error}");
+        error.to_string().replace(path.to_str().unwrap(), "M")
     };
-    let model = |change: &dyn Fn(&mut Value)| {
-        let mut model: Value = serde_json::from_str(&saved).unwrap();
-        change(&mut model);
-        model
-    };
-    let same = model(&|_| {});
-    let name = path.display();
-    for (error, message) in [
+    for (key, value, message) in [
         (
-            refused(&model(&|model| model["format_version"] = json!(2)), ""),
-            "has format version 2, this tiermill reads up to 1",
+            "format_version",
+            json!(2),
+            "model `M` has format version 2, this tiermill reads up to 1",
         ),
+        ("k", json!(3), "model `M` has 2 tiers, expected 3"),
         (
-            refused(&same, "features = ['frequency', 'monetary']"),
-            "was fitted with `features` = [recency_days, frequency, monetary], the config says [frequency, monetary]",
+            "centroids",
+            json!([[0.5], [1.0]]),
+            "model `M` has 1 coordinates in a centroid, expected 3",
         ),
-        (
-            refused(&same, "scale = 'minmax'"),
-            "was fitted with `recency_days.scale` = zscore, the config says minmax",
-        ),
-        (
-            refused(&same, "[features.monetary]\ntransform = 'none'"),
-            "was fitted with `monetary.transform` = log1p, the config says none",
-        ),
-        (
-            refused(&same, "refunds = 'keep'"),
-            "was fitted with `refunds` = \"net\", the config says \"keep\"",
-        ),
-        (
-            refused(&same, "window = '90d'"),
-            "was fitted with `window` = null, the config says \"90d\"",
-        ),
-        (
-            refused(&model(&|model| model["k"] = json!(3)), ""),
-            "has 2 tiers, expected 3",
-        ),
-        (
-            refused(&model(&|model| model["centroids"][1] = json!([0.5])), ""),
-            "has 1 coordinates in a centroid, expected 3",
-        ),
+        ("tiers", json!("none"), "`M` is not a tiermill model"),
     ] {
-        assert_eq!(error.to_string(), format!("model `{name}` {message}"));
-        assert_eq!(error.exit_code(), 1);
-        assert!(error.hint().is_some(), "{error}");
+        assert_eq!(refused(key, value, ""), message);
     }
-    let error = refused(&json!({"format_version": 1}), "");
-    assert_eq!(
-        error.to_string(),
-        format!("`{name}` is not a tiermill model")
-    );
+    for (lines, what) in [
+        (
+            "features = ['frequency', 'monetary']",
+            "`features` = [recency_days, frequency, monetary], the config says [frequency, monetary]",
+        ),
+        (
+            "scale = 'minmax'",
+            "`recency_days.scale` = zscore, the config says minmax",
+        ),
+        (
+            "[features.monetary]\ntransform = 'none'",
+            "`monetary.transform` = log1p, the config says none",
+        ),
+        (
+            "refunds = 'keep'",
+            "`refunds` = \"net\", the config says \"keep\"",
+        ),
+        ("window = '90d'", "`window` = null, the config says \"90d\""),
+    ] {
+        assert_eq!(
+            refused("k", json!(2), lines),
+            format!("model `M` was fitted with {what}")
+        );
+    }
     let runs = std::fs::read_dir(job.work.join("out/runs"))
         .unwrap()
         .count();
@@ -700,11 +665,7 @@ fn multiplying_amounts_by_64_leaves_the_tiers_where_they_were() {
     let placed = |factor: f64| {
         let job = Job::new(table(factor), "transform = 'none'");
         let table = read(&job.run().directory.join("assignments.parquet"));
-        lines(
-            &table
-                .select(["customer", "tier", "tier_name", "margin"])
-                .unwrap(),
-        )
+        picked(&table, "customer tier tier_name margin")
     };
     assert_eq!(placed(1.0), placed(64.0));
 }

@@ -10,7 +10,7 @@ use tiermill::config::{Config, Feature, Scale, Transform};
 use tiermill::features::{self, Fitted, skewness};
 use tiermill::load::Customers;
 use tiermill::rules::{quintiles, score};
-use tiermill::tiers::{Placements, Tiers, place, profiles, rank};
+use tiermill::tiers::{Placements, TierProfile, Tiers, place, profiles, rank};
 
 use crate::support::{close, config, customers, floats, golden};
 
@@ -61,6 +61,24 @@ impl Clustered {
     #[track_caller]
     fn rank(&self) -> Tiers {
         self.try_rank().unwrap()
+    }
+
+    /// Profiles of tiers with these customers, whatever their distances are.
+    fn profiles(&self, tiers: &Tiers, placed: &[u32]) -> Vec<TierProfile> {
+        let placements = Placements {
+            tiers: placed.to_vec(),
+            margins: vec![1.0; placed.len()],
+        };
+        let Self {
+            customers, columns, ..
+        } = self;
+        profiles(
+            customers,
+            &placements,
+            &tiers.tiers,
+            columns,
+            &tiers.centroids,
+        )
     }
 
     /// Mean of a feature over the customers of each tier, best tier first.
@@ -520,31 +538,19 @@ fn a_margin_is_0_on_the_border_and_1_at_the_centroid() {
     assert_eq!((twins.tiers, twins.margins), (vec![0; 2], vec![0.0; 2]));
 }
 
+/// Two customers in the first tier and three in the second.
+fn two_profiles() -> (TierProfile, TierProfile) {
+    let first = [(1.0, 4, 100.0), (3.0, 2, 300.5)];
+    let second = [(40.0, 1, -20.25), (60.0, 1, 5.0), (61.0, 3, 10.75)];
+    let clustered = Clustered::new(&[&first[..], &second[..]].concat(), &[0, 0, 1, 1, 1], "");
+    let found = clustered.profiles(&clustered.rank(), &[0, 0, 1, 1, 1]);
+    let [best, rest] = <[TierProfile; 2]>::try_from(found).unwrap();
+    (best, rest)
+}
+
 #[test]
-fn profiles_describe_every_tier_and_add_up() {
-    let people = [
-        (1.0, 4, 100.0),
-        (3.0, 2, 300.5),
-        (40.0, 1, -20.25),
-        (60.0, 1, 5.0),
-        (61.0, 3, 10.75),
-    ];
-    let clustered = Clustered::new(&people, &[0, 0, 1, 1, 1], "");
-    let tiers = clustered.rank();
-    let placements = Placements {
-        tiers: vec![0, 0, 1, 1, 1],
-        margins: vec![1.0; 5],
-    };
-    let found = profiles(
-        &clustered.customers,
-        &placements,
-        &tiers.tiers,
-        &clustered.columns,
-        &tiers.centroids,
-    );
-    let [best, rest] = &found[..] else {
-        panic!("{found:?}")
-    };
+fn profiles_add_up_to_all_customers_and_all_money() {
+    let (best, rest) = two_profiles();
     assert_eq!(
         (best.customers, best.customer_share, best.revenue),
         (2, 0.4, 400.5)
@@ -553,43 +559,42 @@ fn profiles_describe_every_tier_and_add_up() {
         (rest.customers, rest.customer_share, rest.revenue),
         (3, 0.6, -4.5)
     );
+    let shares = (best.revenue_share.unwrap(), rest.revenue_share.unwrap());
     close(
-        best.revenue_share.unwrap() + rest.revenue_share.unwrap(),
-        1.0,
-        1e-12,
-        "shares",
-    );
-    close(
-        best.revenue_share.unwrap(),
+        shares.0,
         400.5 / 396.0,
         1e-12,
-        "a share above 1 beside one below 0",
+        "more than all, beside a tier that cost money",
     );
-    let spread = rest.recency_days.unwrap();
-    close(spread.mean, 161.0 / 3.0, 1e-12, "mean");
-    assert_eq!((spread.median, spread.min, spread.max), (60.0, 40.0, 61.0));
-    let spread = best.monetary.unwrap();
+    close(shares.0 + shares.1, 1.0, 1e-12, "both shares");
+}
+
+#[test]
+fn profiles_describe_the_customers_of_a_tier() {
+    let (best, rest) = two_profiles();
+    let days = rest.recency_days.unwrap();
+    close(days.mean, 161.0 / 3.0, 1e-12, "mean");
+    assert_eq!((days.median, days.min, days.max), (60.0, 40.0, 61.0));
+    let money = best.monetary.unwrap();
     assert_eq!(
-        (spread.mean, spread.median, spread.min, spread.max),
+        (money.mean, money.median, money.min, money.max),
         (200.25, 200.25, 100.0, 300.5)
     );
     assert_eq!(rest.frequency.unwrap().median, 1.0);
-    let back = best.centroid["recency_days"].as_f64().unwrap();
+    // The mean of the logs of 1 + 1 and 1 + 3.
+    let centroid = best.centroid["recency_days"].as_f64().unwrap();
     close(
-        back,
+        centroid,
         8_f64.sqrt() - 1.0,
         1e-9,
-        "the centroid of 1 and 3 days is √(2·4) − 1",
+        "centroid of 1 and 3 days",
     );
-    assert_eq!(best.centroid_scaled, tiers.centroids.row(0).to_vec());
+    let features: Vec<&String> = best.centroid.keys().collect();
+    assert_eq!(features, ["recency_days", "frequency", "monetary"]);
+    assert_eq!(best.centroid_scaled.len(), 3);
     assert_eq!(
-        best.centroid.keys().collect::<Vec<_>>(),
-        ["recency_days", "frequency", "monetary"]
-    );
-    let json = serde_json::to_value(best).unwrap();
-    assert_eq!(
-        (json["key"].as_str(), json["rank"].as_u64()),
-        (Some("tier-a"), Some(1))
+        (best.key.as_str(), best.rank, rest.key.as_str(), rest.rank),
+        ("tier-a", 1, "tier-b", 2)
     );
 }
 
@@ -597,24 +602,11 @@ fn profiles_describe_every_tier_and_add_up() {
 fn a_tier_without_customers_and_a_total_of_nothing_are_null_and_no_nan() {
     let people = [(1.0, 4, 0.0), (3.0, 2, 0.0), (9.0, 1, 0.0)];
     let clustered = Clustered::new(&people, &[0, 0, 1], "");
-    let tiers = clustered.rank();
-    let placements = Placements {
-        tiers: vec![0, 0, 0],
-        margins: vec![1.0; 3],
-    };
-    let found = profiles(
-        &clustered.customers,
-        &placements,
-        &tiers.tiers,
-        &clustered.columns,
-        &tiers.centroids,
-    );
-    assert_eq!((found[1].customers, found[1].revenue_share), (0, None));
-    assert!(
-        found[1].recency_days.is_none()
-            && found[1].frequency.is_none()
-            && found[1].monetary.is_none()
-    );
+    let found = clustered.profiles(&clustered.rank(), &[0, 0, 0]);
+    let empty = &found[1];
+    assert_eq!((empty.customers, empty.revenue_share), (0, None));
+    let spreads = [empty.recency_days, empty.frequency, empty.monetary];
+    assert!(spreads.iter().all(Option::is_none), "{spreads:?}");
     let text = serde_json::to_string(&found).unwrap();
     assert!(text.contains("\"revenue_share\":null"), "{text}");
     serde_json::from_str::<serde_json::Value>(&text).unwrap();
