@@ -16,11 +16,13 @@ use crate::pipeline::{IdType, generate as generate_orders};
 /// Arguments of `tiermill generate`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The truth stands beside the folder: DIR.truth.parquet (group, rate, dropout and spend of each customer) and DIR.truth.json
-(parameters of the groups, totals).
+The truth stands beside the folder: DIR.truth.parquet (group, rate, dropout and
+spend of each customer) and DIR.truth.json (parameters of the groups, totals).
 
-  tiermill generate --customers 1000000 --out orders      4.6 million orders in 24 monthly files
-  tiermill run --input orders --customer customer_id --time ordered_at --amount amount")]
+4.6 million orders in 24 monthly files, and their tiers:
+  tiermill generate --customers 1000000 --out orders
+  tiermill run --input orders --customer customer_id --time ordered_at \\
+    --amount amount")]
 pub(super) struct GenerateArgs {
     /// Customers
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]

@@ -47,8 +47,11 @@ Fit once, assign often:
   tiermill fit --k 5 --out models
   tiermill assign --model models/runs/<run>/model.json
 
-Exit codes: 0 done, 1 the data or the run failed, 2 command line or config, 3 a data-quality limit was broken and nothing
-was published."
+Exit codes:
+  0 done
+  1 the data or the run failed
+  2 command line or config
+  3 a data-quality limit was broken, nothing published"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -73,11 +76,13 @@ enum Command {
   tiermill run --k 5 --out /data/tiers
 
 Without one:
-  tiermill run --input 'sales/*.parquet' --customer customer_id --time invoice_date --order invoice_no \\
-    --amount \"quantity * unit_price\" --where \"quantity > 0\" --window 730d
+  tiermill run --input 'sales/*.parquet' --window 730d \\
+    --customer customer_id --time invoice_date --order invoice_no \\
+    --amount \"quantity * unit_price\" --where \"quantity > 0\"
 
 For a program:
-  tiermill run --quiet --format json | jq '.tiers[] | [.rank, .name, .customers]'"
+  tiermill run --quiet --format json |
+    jq '.tiers[] | [.rank, .name, .customers]'"
     )]
     Run(JobArgs),
     /// Fit a model and publish it without assignments

@@ -13,7 +13,7 @@ use super::{Clustering, nearest};
 /// Rows of a block: large enough to keep a thread busy, small enough to stay in its cache.
 const BLOCK: usize = 4_096;
 
-/// The best of several starts after a look at their inertia, iterated to the end.
+/// The best of several starts, each iterated to the end; of two alike the first.
 ///
 /// `None` for no start.
 pub(super) fn best(
@@ -21,15 +21,16 @@ pub(super) fn best(
     starts: Vec<Array2<f64>>,
     max_iter: u64,
 ) -> Option<Clustering> {
-    let mut labels = vec![u32::MAX; matrix.nrows()];
-    let mut best: Option<(f64, Array2<f64>)> = None;
-    for start in starts {
-        let inertia = assign(matrix, start.view(), &mut labels).inertia;
-        if best.as_ref().is_none_or(|(lowest, _)| inertia < *lowest) {
-            best = Some((inertia, start));
-        }
-    }
-    best.map(|(_, start)| polish(matrix, start, max_iter))
+    starts
+        .into_iter()
+        .map(|start| polish(matrix, start, max_iter))
+        .reduce(|best, next| {
+            if next.inertia < best.inertia {
+                next
+            } else {
+                best
+            }
+        })
 }
 
 /// What one block adds to an iteration.

@@ -77,6 +77,7 @@ pub fn cluster(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Cl
         K::Fixed(k) => k,
         K::Auto => config.k_max,
     };
+    check_points(matrix)?;
     let distinct = distinct_points(matrix, wanted);
     let mut clusters = match config.k {
         K::Fixed(k) if distinct < k => return Err(Error::TooFewPoints { k, distinct }),
@@ -209,6 +210,19 @@ fn squared_distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
         sum += d * d;
     }
     sum
+}
+
+/// Refuses what linfa would stumble over.
+fn check_points(matrix: ArrayView2<'_, f64>) -> Result<()> {
+    if matrix.is_empty() {
+        return Err(Error::TooFewCustomers {
+            found: matrix.nrows(),
+        });
+    }
+    match matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some(((row, column), &value)) => Err(Error::BadPoint { row, column, value }),
+    }
 }
 
 /// How many distinct points there are, counted up to `enough`.

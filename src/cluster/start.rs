@@ -16,8 +16,8 @@ use rayon::prelude::*;
 use crate::config::ClusterConfig;
 use crate::error::{Error, Result};
 
-/// linfa stops when the centroids move less than this, together; on z-scores as early as scikit-learn's default. Which
-/// restart is best shows by then, and what is left to do for it `lloyd::polish` does.
+/// linfa stops when the centroids move less than this, together; on z-scores as early as scikit-learn's default. What is
+/// left to do `lloyd` does.
 const TOLERANCE: f64 = 1e-2;
 
 /// One set of centroids per restart. Restarts run side by side: each is a run of its own, seeded by its number.

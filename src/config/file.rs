@@ -203,6 +203,7 @@ fn expectation(message: &str) -> String {
         "a string" => "a text in quotes".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list, as in `[\"a\", \"b\"]`".to_owned(),
+        words if words.starts_with("struct ") => "a table, as in `{ key = \"value\" }`".to_owned(),
         words
             if words.starts_with("string only")
                 || words.starts_with("enum ")

@@ -231,7 +231,8 @@ pub struct ClusterOptions {
     #[arg(long, value_name = "N")]
     pub max_iter: Option<u64>,
     /// Seed of the random starts
-    #[arg(long, value_name = "N")]
+    // TOML has no whole numbers beyond 63 bits.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Share of the customers under which a tier is reported as small
     #[arg(long, value_name = "SHARE")]

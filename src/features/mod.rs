@@ -157,6 +157,19 @@ pub fn matrix(customers: &Customers, columns: &[Fitted]) -> Result<Array2<f64>> 
     Ok(matrix)
 }
 
+/// Values as the quantile scale would have them.
+pub fn quantile_positions(mut values: Vec<f64>) -> Vec<f64> {
+    let raw = values.clone();
+    let scaled = scale::fit(Scale::Quantile, &mut values);
+    match scaled.quantiles {
+        Some(quantiles) => raw
+            .iter()
+            .map(|&value| scale::position(&quantiles, value))
+            .collect(),
+        None => raw,
+    }
+}
+
 fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>, warnings: &mut Vec<Warning>) -> Fitted {
     let winsor = config.winsorise.map(|share| {
         let mut sorted = raw.clone();

@@ -27,6 +27,18 @@ pub fn type7(sorted: &[f64], level: f64) -> f64 {
     }
 }
 
+/// The quantile at level `step` / `steps`. Counted in whole numbers: a level such as 24/39 times 39 is not always 24, and
+/// a quantile that misses its value by a rounding is another value.
+pub fn type7_step(sorted: &[f64], step: usize, steps: usize) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let (index, rest) = (step * last / steps, step * last % steps);
+    let low = sorted[index.min(last)];
+    let high = sorted[(index + 1).min(last)];
+    low + (high - low) * (rest as f64 / steps as f64)
+}
+
 /// The median of ascending values.
 pub fn median(sorted: &[f64]) -> f64 {
     type7(sorted, 0.5)

@@ -3,7 +3,7 @@
 //! In: the transformed values of one feature. Out: center and spread, or the quantiles that positions are read from.
 //! Invariant: sums run in the order of the customers, so that they do not depend on the number of threads.
 
-use super::quantile::{median, type7};
+use super::quantile::{median, type7, type7_step};
 use crate::config::Scale;
 
 /// Levels of the quantile scale (scikit-learn's `QuantileTransformer` has as many).
@@ -53,7 +53,7 @@ pub(super) fn fit(scale: Scale, values: &mut [f64]) -> Scaled {
             values.sort_unstable_by(f64::total_cmp);
             let levels = values.len().min(LEVELS);
             let quantiles = (0..levels)
-                .map(|level| type7(values, level as f64 / (levels - 1) as f64))
+                .map(|level| type7_step(values, level, levels - 1))
                 .collect();
             Scaled {
                 quantiles: Some(quantiles),
@@ -79,6 +79,13 @@ pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 /// scikit-learn has it by interpolating from both sides.
 pub(super) fn position(quantiles: &[f64], value: f64) -> f64 {
     let last = (quantiles.len() - 1) as f64;
+    // Both ends hold all that lies there, however often it stands among the quantiles.
+    if value <= quantiles[0] {
+        return 0.0;
+    }
+    if quantiles[quantiles.len() - 1] <= value {
+        return 1.0;
+    }
     let from_below = {
         let i = quantiles.partition_point(|&q| q <= value);
         between(quantiles, i, value)

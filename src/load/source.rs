@@ -439,16 +439,10 @@ fn read_footer(file: &mut File, path: &Path, bytes: u64) -> Result<Vec<u8>> {
         .and_then(|_| file.read_exact(&mut tail[..usize::try_from(bytes.min(TAIL)).unwrap_or(0)]))
         .map_err(fault())?;
     let [a, b, c, d, magic @ ..] = tail;
-    if bytes < TAIL || &magic != MAGIC {
-        let path = path.to_owned();
-        return Err(if bytes == MAGIC.len() as u64 {
-            Error::BadFooter {
-                path,
-                footer: 0,
-                bytes,
-            }
-        } else {
-            Error::Truncated { path, bytes }
+    if bytes < TAIL + MAGIC.len() as u64 || &magic != MAGIC {
+        return Err(Error::Truncated {
+            path: path.to_owned(),
+            bytes,
         });
     }
     let footer = u64::from(u32::from_le_bytes([a, b, c, d]));

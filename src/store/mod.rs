@@ -318,6 +318,12 @@ pub fn write_new(path: &Path, text: &str, overwrite: bool) -> Result<()> {
             hint: "give another name, or `--force` to replace it".to_owned(),
         });
     }
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    }
     let mut file = create(path)?;
     file.write_all(text.as_bytes())
         .map_err(Error::io("write", path))

@@ -5,13 +5,15 @@
 use crate::cluster::Clustering;
 use crate::config::{Scale, Transform};
 use crate::error::{Result, Warning};
-use crate::features::{Fitted, power, power_lambda, raw, skewness};
+use crate::features::{Fitted, power, power_lambda, quantile_positions, raw, skewness};
 use crate::load::Customers;
 
 /// A tier with more customers than this leaves too few for the others.
 const DOMINANT_SHARE: f64 = 0.95;
 /// A skewness above this lets a long tail decide the clusters.
 const LOPSIDED: f64 = 1.0;
+/// A transform is worth naming if it leaves less than this of the skewness.
+const HELPFUL: f64 = 0.8;
 
 pub(super) fn warnings(
     customers: &Customers,
@@ -89,13 +91,22 @@ fn advice(customers: &Customers, columns: &[Fitted]) -> Result<String> {
         .filter(|(transform, _)| *transform != column.transform)
         .min_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
     let name = column.name;
+    let helps = |skew: f64| skew.abs() < HELPFUL * now.abs();
     Ok(match best {
-        Some((transform, skew)) if skew.abs() < 0.8 * now.abs() => format!(
+        Some((transform, skew)) if helps(skew) => format!(
             "`{name}` has a skewness of {now:.1}, `[features.{name}] transform = \"{transform}\"` would bring it to {skew:.1}"
         ),
-        _ if column.scale != Scale::Quantile => format!(
-            "`{name}` has a skewness of {now:.1} that no transform takes away, `[features.{name}] scale = \"quantile\"` would"
-        ),
-        _ => "try a smaller `k`".to_owned(),
+        _ => {
+            let quantiles = skewness(&quantile_positions(raw));
+            if column.scale != Scale::Quantile && helps(quantiles) {
+                format!(
+                    "`{name}` has a skewness of {now:.1}, `[features.{name}] scale = \"quantile\"` would bring it to {quantiles:.1}"
+                )
+            } else {
+                format!(
+                    "`{name}` has a skewness of {now:.1} that no transform takes away; try a smaller `k`"
+                )
+            }
+        }
     })
 }

@@ -217,10 +217,22 @@ fn qualifier_en(feature: Feature, place: usize, count: usize) -> String {
             ];
             let ordinal = ORDINALS
                 .get(place - 1)
-                .map_or_else(|| format!("{}th", place + 1), |&word| word.to_owned());
+                .map_or_else(|| numbered(place + 1), |&word| word.to_owned());
             format!("{ordinal} {best}")
         }
     }
+}
+
+/// `11th`, `21st`, `22nd`, `23rd`.
+fn numbered(n: usize) -> String {
+    let ending = match (n % 100, n % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{n}{ending}")
 }
 
 /// The same in Chinese.

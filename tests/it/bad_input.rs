@@ -160,7 +160,7 @@ fn a_file_that_was_cut_off_is_recognised_wherever_it_was_cut() {
     workdir.write("x.parquet", &whole[..600]);
     insta::assert_snapshot!(refused(&workdir, &format!("run --input x.parquet {COLUMNS}")), @r"
     exit 1
-    error: `x.parquet` is cut off: 600 bytes, and the last four are not `PAR1`
+    error: `x.parquet` is cut off: 600 bytes, and the footer that ends a Parquet file is missing
 
     hint: the writer was stopped, or the copy is not complete; write it again under another name and rename it when it is whole
     ");

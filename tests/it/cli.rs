@@ -519,7 +519,7 @@ fn a_terminal_shows_a_bar_with_the_names_of_the_stages() {
     let work = Workdir::new();
     work.tiermill("generate --customers 1200 --out made")
         .success();
-    let run = "run --input made --customer customer_id --time ordered_at --amount amount --k-max 4";
+    let run = "run --input made --customer customer_id --time ordered_at --amount amount --k-max 3 --n-runs 2";
     let Some(shown) = on_a_terminal(&work, run, false) else {
         return;
     };

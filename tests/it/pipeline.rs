@@ -603,11 +603,8 @@ fn a_model_that_does_not_fit_is_refused_with_the_reason() {
             "[features.monetary]\ntransform = 'none'",
             "`monetary.transform` = log1p, the config says none",
         ),
-        (
-            "refunds = 'keep'",
-            "`refunds` = \"net\", the config says \"keep\"",
-        ),
-        ("window = '90d'", "`window` = null, the config says \"90d\""),
+        ("refunds = 'keep'", "`refunds` = net, the config says keep"),
+        ("window = '90d'", "`window` = none, the config says 90d"),
     ] {
         assert_eq!(
             refused("k", json!(2), lines),
