@@ -51,11 +51,9 @@ mod tests {
     #[test]
     fn quantiles_are_those_of_numpy() {
         let sorted = [1.0, 2.0, 4.0, 8.0, 16.0];
-        assert_eq!(type7(&sorted, 0.0), 1.0);
-        assert_eq!(type7(&sorted, 0.2), 1.8);
-        assert_eq!(type7(&sorted, 0.5), 4.0);
-        assert!((type7(&sorted, 0.9) - 12.8).abs() < 1e-12);
-        assert_eq!(type7(&sorted, 1.0), 16.0);
+        for (level, expected) in [(0.0, 1.0), (0.2, 1.8), (0.5, 4.0), (0.9, 12.8), (1.0, 16.0)] {
+            assert!((type7(&sorted, level) - expected).abs() < 1e-12, "{level}");
+        }
         assert!(type7(&[], 0.5).is_nan());
     }
 }

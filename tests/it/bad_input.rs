@@ -1624,7 +1624,7 @@ fn a_model_that_was_fitted_under_another_config_is_refused() {
     let log = "assign --model model.json --input x.parquet --customer customer --time date";
     insta::assert_snapshot!(refused(&workdir, log), @r#"
     exit 1
-    error: model `model.json` was fitted with `monetary-of` = "amounts", the config says "rows"
+    error: model `model.json` was fitted with `monetary-of` = amounts, the config says rows
 
     hint: fit again, or give the config that the model was fitted with
     "#);

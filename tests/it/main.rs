@@ -1,5 +1,8 @@
 //! Tests of tiermill as a whole.
 #![allow(
+    clippy::pedantic,
+    clippy::needless_range_loop,
+    clippy::redundant_clone,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -12,7 +15,7 @@
     clippy::cast_sign_loss,
     missing_docs,
     unreachable_pub,
-    reason = "a panic is how a test fails"
+    reason = "a panic is how a test fails, and a test is read from top to bottom"
 )]
 
 mod support;
