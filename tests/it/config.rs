@@ -458,7 +458,7 @@ fn a_wrong_kind_of_value_is_refused_in_words_that_are_not_those_of_rust() {
 
 #[test]
 fn a_seed_that_toml_cannot_hold_is_refused_by_its_name() {
-    let work = crate::support::Workdir::new();
+    let work = Workdir::new();
     let ran = work.tiermill("config --seed 18446744073709551615");
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("--seed <N>"), "{}", ran.stderr);
