@@ -39,16 +39,22 @@ pub(super) fn man(args: &ManArgs) -> Result<ExitCode> {
             .map_err(Error::io("write to", "stdout"))?;
         Ok::<_, Error>(String::from_utf8_lossy(&page).into_owned())
     };
-    let main = Cli::command();
+    let mut main = Cli::command();
     let Some(folder) = &args.folder else {
         print(&page(main)?)?;
         return Ok(ExitCode::SUCCESS);
     };
+    let front = page(main.clone())?;
+    // Building gives subcommands the name that one types, `tiermill run`.
+    main.build();
     for command in main.get_subcommands() {
         let name = format!("tiermill-{}", command.get_name());
-        let text = page(command.clone().display_name(name.clone()))?;
-        write_new(&folder.join(format!("{name}.1")), &text, true)?;
+        write_new(
+            &folder.join(format!("{name}.1")),
+            &page(command.clone())?,
+            true,
+        )?;
     }
-    write_new(&folder.join("tiermill.1"), &page(main)?, true)?;
+    write_new(&folder.join("tiermill.1"), &front, true)?;
     Ok(ExitCode::SUCCESS)
 }
