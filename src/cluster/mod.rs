@@ -204,12 +204,11 @@ pub fn nearest(centroids: ArrayView2<'_, f64>, point: ArrayView1<'_, f64>) -> (u
 }
 
 fn squared_distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
-    let mut sum = 0.0;
-    for (a, b) in a.iter().zip(b.iter()) {
-        let d = a - b;
-        sum += d * d;
+    // Slices, where rows are contiguous: no strides to follow in the innermost loop.
+    if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
+        return a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
     }
-    sum
+    a.iter().zip(b.iter()).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
 /// Refuses what linfa would stumble over.
