@@ -539,7 +539,7 @@ fn cdnow_is_clustered_as_well_as_by_scikit_learn() {
     let fitted = features::fit(&people, &configs).unwrap();
     let points = features::matrix(&people, &fitted.columns).unwrap();
     let mut ratios = Vec::new();
-    // Few starts: each takes seconds in a test build. With ten, k = 8 ends 0.02 % above scikit-learn's hundred.
+    // Few starts: each takes seconds in a test build.
     for k in [3, 5] {
         let expected = &golden("golden_cluster.json")["cdnow"]["clusters"][format!("k{k}")];
         let figure = |name: &str| expected[name].as_f64().unwrap();
