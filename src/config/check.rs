@@ -7,10 +7,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
 use super::{
-    Algorithm, AsOf, ClusterConfig, ClusterOptions, Columns, Config, Count, Days, Feature,
-    FeatureConfig, FeaturesOptions, Format, InputConfig, K, Level, MAX_K, Method, Monetary,
-    Options, OutputConfig, OutputOptions, Recency, Refunds, RfmConfig, RfmOptions, Scale, Share,
-    TiersConfig, TiersOptions, Transform, defaults,
+    Algorithm, AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, Config, Count, Days,
+    Feature, FeatureConfig, FeaturesOptions, Format, InputConfig, K, Level, MAX_K, Method,
+    Monetary, Options, OutputConfig, OutputOptions, Recency, Refunds, RfmConfig, RfmOptions, Scale,
+    Share, TiersConfig, TiersOptions, Transform, defaults,
 };
 use crate::error::{Error, Result};
 
@@ -322,6 +322,20 @@ fn tiers_config(tiers: &TiersOptions, k: K) -> Result<TiersConfig> {
             "code-names",
             format!("`{code}`"),
             "codes from `000` to `111`",
+        ));
+    }
+    // What stands behind it tells tiers of one name apart; a name that holds it could be another tier's.
+    let texts = |name: &CodeName| [name.en.clone(), name.zh.clone()];
+    if let Some(name) = code_names
+        .values()
+        .flat_map(texts)
+        .flatten()
+        .find(|name| name.contains('·'))
+    {
+        return Err(bad_value(
+            "code-names",
+            format!("`{name}`"),
+            "a name without `·`",
         ));
     }
     Ok(TiersConfig {

@@ -457,6 +457,17 @@ fn a_wrong_kind_of_value_is_refused_in_words_that_are_not_those_of_rust() {
 }
 
 #[test]
+fn a_name_of_a_code_cannot_pass_for_the_qualified_name_of_another_tier() {
+    let text =
+        complete("[tiers.code-names]\n111 = { en = 'VIP' }\n000 = { en = 'VIP · highest spend' }");
+    let error = Config::new(&Options::default(), &file(&text)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`code-names` is `VIP · highest spend`, expected a name without `·`"
+    );
+}
+
+#[test]
 fn a_seed_that_toml_cannot_hold_is_refused_by_its_name() {
     let work = Workdir::new();
     let ran = work.tiermill("config --seed 18446744073709551615");
