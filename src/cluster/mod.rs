@@ -1,24 +1,35 @@
 //! Clusters of the feature matrix, and how many there are.
 //!
-//! In: the matrix and a [`ClusterConfig`]. Out: a [`Clustering`].
-//! Invariant: what is returned is a fixed point of Lloyd's iteration on all customers, its labels are what
-//! [`nearest`] gives, and its inertia is recounted from them. Clusters stand in an order of their own coordinates, so that
-//! the numbers of a random start never leave this module. It is the only code that knows linfa.
+//! In: the matrix, its sketch, and a [`ClusterConfig`]. Out: [`Clusters`].
+//! Invariant: what is returned is a fixed point of Lloyd's iteration on all customers, its labels are what [`nearest`]
+//! gives, and its inertia is recounted from them. Clusters stand in an order of their own coordinates, so that the numbers
+//! of a random start never leave this module. It is the only code that knows linfa.
 
-mod lloyd;
+mod choose;
+pub mod kmeans;
+mod linfa;
 mod quality;
-mod start;
-
-use std::collections::BTreeSet;
+mod resample;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
-pub use quality::{Quality, silhouette};
 
-use crate::config::{ClusterConfig, K};
+pub use choose::STABILITY_FLOOR;
+pub use kmeans::{KMeans, KMeansParams, KMeansValidParams};
+pub use quality::{Quality, SILHOUETTE_CELLS, silhouette};
+
+use crate::config::{Algorithm, ClusterConfig, K};
 use crate::error::{Error, Result, Warning};
+use crate::features::sketch::{Sketch, Sketched};
+use choose::Evidence;
+use kmeans::{Engine, Points, Search, Solved};
+use quality::Measured;
 
-/// Customers among which the silhouette is measured exactly; above, as many are drawn.
-pub const SILHOUETTE_ROWS: usize = 10_000;
+/// Cells on which clusterings of resampled customers are found.
+const RESAMPLED_CELLS: usize = 1_024;
+/// Cells of which clouds are drawn.
+const CLOUD_CELLS: usize = 4_096;
+/// Numbers of clusters at which the data are held against a cloud.
+const CLOUD_KS: [usize; 4] = [2, 3, 5, 8];
 
 /// What k-means found.
 #[derive(Debug, Clone)]
@@ -33,7 +44,7 @@ pub struct Clustering {
     pub inertia: f64,
     /// Iterations on all customers until the end.
     pub n_iter: u64,
-    /// Whether the last iteration changed no label.
+    /// Whether the last iteration moved nothing.
     pub converged: bool,
 }
 
@@ -50,7 +61,9 @@ pub struct Clusters {
     pub warnings: Vec<Warning>,
 }
 
-/// Finds clusters: of the k that was asked for, or of the k with the best silhouette.
+/// Finds clusters: of the k that was asked for, or of the k with the best silhouette among those that come out again.
+///
+/// `sketched` is the sketch of `matrix`.
 ///
 /// # Errors
 /// [`Error::TooFewPoints`] where fewer distinct points than k exist, [`Error::KMeans`] where linfa refuses.
@@ -59,6 +72,7 @@ pub struct Clusters {
 /// ```
 /// use ndarray::array;
 /// use tiermill::config::{Config, K, Options};
+/// use tiermill::features::sketch::sketch;
 ///
 /// let mut options = Options::default();
 /// options.input.input = Some(vec!["orders.parquet".into()]);
@@ -67,96 +81,59 @@ pub struct Clusters {
 /// options.cluster.k = Some(K::Fixed(2));
 /// let config = Config::new(&options, &Options::default())?;
 /// let matrix = array![[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0]];
-/// let clusters = tiermill::cluster::cluster(matrix.view(), &config.cluster)?;
+/// let clusters = tiermill::cluster::cluster(matrix.view(), &sketch(matrix.view())?, &config.cluster)?;
 /// assert_eq!(clusters.clustering.sizes, [2, 2]);
 /// assert_eq!(clusters.clustering.inertia, 1.0);
 /// # Ok::<(), tiermill::Error>(())
 /// ```
-pub fn cluster(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Clusters> {
-    let wanted = match config.k {
-        K::Fixed(k) => k,
-        K::Auto => config.k_max,
-    };
-    check_points(matrix)?;
-    let distinct = distinct_points(matrix, wanted);
-    let mut clusters = match config.k {
-        K::Fixed(k) if distinct < k => return Err(Error::TooFewPoints { k, distinct }),
-        K::Fixed(k) => {
-            let clustering = fit(matrix, k, config)?;
-            let quality = quality::measure(matrix, &clustering, config.seed);
-            Clusters {
-                clustering,
-                k_table: vec![quality],
-                k_reason: format!("k = {k} was set"),
-                warnings: Vec::new(),
-            }
-        }
-        K::Auto if distinct < config.k_min => {
-            return Err(Error::TooFewPoints {
-                k: config.k_min,
-                distinct,
-            });
-        }
-        K::Auto => choose(matrix, config, distinct)?,
-    };
-    warn(matrix.nrows(), &mut clusters, config);
-    Ok(clusters)
-}
-
-/// Fits one k. This is the one place that a clustering engine is called from.
-fn fit(matrix: ArrayView2<'_, f64>, k: usize, config: &ClusterConfig) -> Result<Clustering> {
-    let starts = start::linfa(matrix, k, config)?;
-    lloyd::best(matrix, starts, config.max_iter).ok_or(Error::TooFewPoints { k, distinct: 0 })
-}
-
-/// Fits every k and keeps the one with the best silhouette, the smaller one of two alike.
-fn choose(
+pub fn cluster(
     matrix: ArrayView2<'_, f64>,
+    sketched: &Sketched,
     config: &ClusterConfig,
-    distinct: usize,
 ) -> Result<Clusters> {
-    let k_max = config.k_max.min(distinct);
-    let mut k_table: Vec<Quality> = Vec::new();
-    let mut best: Option<(f64, Clustering)> = None;
-    for k in config.k_min..=k_max {
-        let clustering = fit(matrix, k, config)?;
-        let quality = quality::measure(matrix, &clustering, config.seed);
-        if best
-            .as_ref()
-            .is_none_or(|(silhouette, _)| *silhouette < quality.silhouette)
-        {
-            best = Some((quality.silhouette, clustering));
-        }
-        k_table.push(quality);
-    }
-    let Some((silhouette, clustering)) = best else {
-        return Err(Error::TooFewPoints {
-            k: config.k_min,
-            distinct,
+    if matrix.is_empty() {
+        return Err(Error::TooFewCustomers {
+            found: matrix.nrows(),
         });
-    };
-    let mut k_reason = format!(
-        "k = {} has the highest silhouette ({silhouette:.3}) of k = {}..{k_max}",
-        clustering.sizes.len(),
-        config.k_min
-    );
-    if k_max < config.k_max {
-        k_reason = format!("{k_reason}; there are only {distinct} distinct points");
     }
-    Ok(Clusters {
-        clustering,
-        k_table,
-        k_reason,
-        warnings: Vec::new(),
-    })
-}
-
-fn warn(customers: usize, clusters: &mut Clusters, config: &ClusterConfig) {
-    /// A silhouette below this reads as "no substantial structure" (Kaufman and Rousseeuw 1990).
-    const NO_STRUCTURE: f64 = 0.25;
-    let k = clusters.clustering.sizes.len();
-    let warnings = &mut clusters.warnings;
-    if !clusters.clustering.converged {
+    let (k_min, k_max) = match config.k {
+        K::Fixed(k) => (k, k),
+        K::Auto => (config.k_min, config.k_max),
+    };
+    let distinct = kmeans::distinct_points(matrix, None, k_max);
+    if distinct < k_min {
+        return Err(Error::TooFewPoints { k: k_min, distinct });
+    }
+    let k_max = k_max.min(distinct);
+    let engine = Engine::new(sketched, matrix, None, k_max);
+    let search = Search {
+        n_runs: config.n_runs,
+        max_iter: config.max_iter,
+        seed: config.seed,
+    };
+    let one = |k: usize| match config.algorithm {
+        Algorithm::Linfa => linfa::starts(matrix, k, search).map(|starts| {
+            let ends = starts
+                .into_iter()
+                .map(|start| engine.finish(start, search.max_iter));
+            ends.reduce(|best, next| {
+                if next.inertia < best.inertia {
+                    next
+                } else {
+                    best
+                }
+            })
+        }),
+        _ => Ok(Some(engine.solve(k, search))),
+    };
+    let mut solutions: Vec<Solved> = Vec::new();
+    for k in k_min..=k_max {
+        solutions.extend(one(k)?);
+    }
+    let (choice, k_table) = judge(&sketched.sketch, &solutions, config, distinct);
+    let solved = solutions.swap_remove(choice.index);
+    let mut warnings = choice.warnings;
+    if !solved.converged {
         warnings.push(Warning::new(
             "not_converged",
             format!(
@@ -165,22 +142,75 @@ fn warn(customers: usize, clusters: &mut Clusters, config: &ClusterConfig) {
             ),
         ));
     }
-    if SILHOUETTE_ROWS < customers {
-        warnings.push(Warning::new(
-            "silhouette_sampled",
-            format!("silhouettes are measured on {SILHOUETTE_ROWS} customers drawn at random of {customers}"),
-        ));
-    }
-    let silhouette = clusters
-        .k_table
+    let gaps = resample::gaps(
+        &Points::of_cells(&sketched.sketch.coarser(CLOUD_CELLS)),
+        &CLOUD_KS,
+        config.seed,
+    );
+    warnings.extend(choose::structure(&gaps));
+    Ok(Clusters {
+        clustering: clustering(solved, sketched, matrix),
+        k_table,
+        k_reason: choice.reason,
+        warnings,
+    })
+}
+
+/// Measures the solutions and takes one.
+fn judge(
+    sketch: &Sketch,
+    solutions: &[Solved],
+    config: &ClusterConfig,
+    distinct: usize,
+) -> (choose::Choice, Vec<Quality>) {
+    let measured = Measured::of(sketch);
+    let mean = kmeans::mean(sketch);
+    let mut table: Vec<Quality> = solutions
         .iter()
-        .find(|quality| quality.k == k)
-        .map(|quality| quality.silhouette);
-    if let Some(silhouette) = silhouette.filter(|&silhouette| silhouette < NO_STRUCTURE) {
-        warnings.push(Warning::new(
-            "weak_structure",
-            format!("the silhouette is {silhouette:.2}, below {NO_STRUCTURE}: the tiers cut a cloud rather than find groups"),
-        ));
+        .map(|solved| quality::measure(&measured, solved, &mean))
+        .collect();
+    let clusterings: Vec<&[f64]> = solutions
+        .iter()
+        .map(|solved| &solved.centroids[..])
+        .collect();
+    let few = Points::of_cells(&sketch.coarser(RESAMPLED_CELLS));
+    for (quality, stability) in
+        table
+            .iter_mut()
+            .zip(resample::stability(&few, &clusterings, config.seed))
+    {
+        quality.stability = Some(stability.mean);
+        quality.stability_spread = Some(stability.spread);
+    }
+    let choice = match config.k {
+        K::Fixed(k) => choose::set(k),
+        K::Auto => {
+            let evidence = Evidence {
+                whole: (0..sketch.n_features())
+                    .map(|feature| sketch.sum_of_squares(feature))
+                    .sum(),
+                min_share: config.min_share,
+                distinct: (distinct < config.k_max).then_some(distinct),
+            };
+            choose::choose(&table, evidence)
+        }
+    };
+    (choice, table)
+}
+
+/// A solution by customer.
+fn clustering(solved: Solved, sketched: &Sketched, matrix: ArrayView2<'_, f64>) -> Clustering {
+    let mut labels = vec![0; matrix.nrows()];
+    for (&row, &owner) in sketched.order.rows.iter().zip(&solved.owners) {
+        labels[row as usize] = owner;
+    }
+    Clustering {
+        centroids: kmeans::centroid_matrix(&solved.centroids, matrix.ncols()),
+        labels,
+        sizes: solved.sizes,
+        inertia: solved.inertia,
+        n_iter: solved.n_iter,
+        converged: solved.converged,
     }
 }
 
@@ -206,36 +236,7 @@ pub fn nearest(centroids: ArrayView2<'_, f64>, point: ArrayView1<'_, f64>) -> (u
 fn squared_distance(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
     // Slices, where rows are contiguous: no strides to follow in the innermost loop.
     if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
-        return a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+        return kmeans::squared(a, b);
     }
     a.iter().zip(b.iter()).map(|(a, b)| (a - b) * (a - b)).sum()
-}
-
-/// Refuses what linfa would stumble over.
-fn check_points(matrix: ArrayView2<'_, f64>) -> Result<()> {
-    if matrix.is_empty() {
-        return Err(Error::TooFewCustomers {
-            found: matrix.nrows(),
-        });
-    }
-    match matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        None => Ok(()),
-        Some(((row, column), &value)) => Err(Error::BadPoint { row, column, value }),
-    }
-}
-
-/// How many distinct points there are, counted up to `enough`.
-fn distinct_points(matrix: ArrayView2<'_, f64>, enough: usize) -> usize {
-    let mut seen = BTreeSet::new();
-    for row in matrix.outer_iter() {
-        seen.insert(
-            row.iter()
-                .map(|value| value.to_bits())
-                .collect::<Vec<u64>>(),
-        );
-        if enough <= seen.len() {
-            break;
-        }
-    }
-    seen.len()
 }

@@ -1,28 +1,30 @@
 //! How good a clustering is.
 //!
-//! In: the matrix and a [`Clustering`]. Out: a row of the k table.
-//! Invariant: formulas and special cases are those of scikit-learn's `metrics`; on more than [`SILHOUETTE_ROWS`]
-//! customers the silhouette is measured on a sample, everything else on all of them.
+//! In: a sketch, the exact figures of a fit, and its centroids. Out: a [`Quality`], a row of the k table.
+//! Invariant: formulas and special cases are those of scikit-learn's `metrics`. Inertia, sizes, Caliński-Harabasz and
+//! Davies-Bouldin are counted over all rows; silhouettes over the cells of the sketch, which are the distinct rows
+//! themselves as long as there are at most [`SILHOUETTE_CELLS`] of them.
 
-use ndarray::parallel::prelude::*;
-use ndarray::{ArrayView1, ArrayView2, Axis};
-use rand::Rng;
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::SeedableRng;
+use ndarray::ArrayView2;
+use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Clustering, SILHOUETTE_ROWS, nearest, squared_distance};
+use super::kmeans::{Points, Solved, squared};
+use crate::features::sketch::Sketch;
+
+/// Cells among which silhouettes are measured exactly, all pairs; of more, wider cells are taken.
+pub const SILHOUETTE_CELLS: usize = 8_192;
 
 /// One row of `k_table` in tiers.json.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Quality {
     /// Number of clusters.
     pub k: usize,
-    /// Sum of squared distances to the centroids.
+    /// Sum of squared distances of all customers to their centroid.
     pub inertia: f64,
     /// Mean silhouette, −1 to 1 (Rousseeuw 1987); a cluster of one counts 0.
     pub silhouette: f64,
-    /// The same with distances to centroids in place of mean distances to customers.
+    /// The same with distances to centroids in place of mean distances to customers (Hruschka et al. 2004).
     pub simplified_silhouette: f64,
     /// Variance between over variance within, each per degree of freedom (Caliński and Harabasz 1974).
     pub calinski_harabasz: f64,
@@ -30,82 +32,179 @@ pub struct Quality {
     pub davies_bouldin: f64,
     /// Share of the customers in the smallest cluster.
     pub smallest_share: f64,
-    /// Not measured yet.
+    /// Mean adjusted Rand index between this clustering and those of resampled customers; 1 is the same each time.
     pub stability: Option<f64>,
+    /// Standard deviation of that index over the resamples.
+    pub stability_spread: Option<f64>,
 }
 
-/// Measures a clustering.
-pub(super) fn measure(matrix: ArrayView2<'_, f64>, clustering: &Clustering, seed: u64) -> Quality {
-    let rows = matrix.nrows();
-    let sample = sample(rows, seed);
-    let silhouette = match &sample {
-        None => silhouette(matrix, &clustering.labels, clustering.sizes.len()),
-        Some(drawn) => {
-            let labels: Vec<u32> = drawn.iter().map(|&row| clustering.labels[row]).collect();
-            silhouette(
-                matrix.select(Axis(0), drawn).view(),
-                &labels,
-                clustering.sizes.len(),
-            )
+/// Cells with the number of the wider cell that each lies in.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// All cells of the sketch.
+    pub(super) cells: Points,
+    /// For each the cell among which silhouettes are measured; its own where there are few enough.
+    pub(super) wider: Vec<u32>,
+}
+
+/// Cells among which silhouettes of more than [`SILHOUETTE_CELLS`] are measured.
+const WIDER_CELLS: usize = 4_096;
+
+impl Measured {
+    pub(super) fn of(sketch: &Sketch) -> Self {
+        let few = sketch.len() <= SILHOUETTE_CELLS;
+        Self {
+            cells: Points::of_cells(sketch),
+            wider: sketch.wider(if few { SILHOUETTE_CELLS } else { WIDER_CELLS }),
         }
-    };
-    let smallest = clustering.sizes.iter().copied().min().unwrap_or(0);
-    Quality {
-        k: clustering.sizes.len(),
-        inertia: clustering.inertia,
-        silhouette,
-        simplified_silhouette: simplified_silhouette(matrix, clustering),
-        calinski_harabasz: calinski_harabasz(matrix, clustering),
-        davies_bouldin: davies_bouldin(matrix, clustering),
-        smallest_share: smallest as f64 / rows as f64,
-        stability: None,
     }
 }
 
-/// Rows drawn without replacement where there are too many for all pairs, ascending.
-fn sample(rows: usize, seed: u64) -> Option<Vec<usize>> {
-    if rows <= SILHOUETTE_ROWS {
-        return None;
+/// Measures a fit.
+pub(super) fn measure(measured: &Measured, solved: &Solved, mean: &[f64]) -> Quality {
+    let d = mean.len();
+    let k = solved.sizes.len();
+    let n: f64 = solved.sizes.iter().sum::<u64>() as f64;
+    let (labels, simplified) = label(&measured.cells, &solved.centroids);
+    let between: f64 = solved
+        .centroids
+        .chunks_exact(d)
+        .zip(&solved.sizes)
+        .map(|(centroid, &size)| size as f64 * squared(centroid, mean))
+        .sum();
+    let smallest = solved.sizes.iter().copied().min().unwrap_or(0) as f64;
+    Quality {
+        k,
+        inertia: solved.inertia,
+        silhouette: silhouette_of(&pieces(measured, &labels), k),
+        simplified_silhouette: simplified,
+        calinski_harabasz: if 0.0 < solved.inertia {
+            between * (n - k as f64) / (solved.inertia * (k as f64 - 1.0))
+        } else {
+            1.0
+        },
+        davies_bouldin: davies_bouldin(solved, d),
+        smallest_share: smallest / n,
+        stability: None,
+        stability_spread: None,
     }
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let mut order: Vec<usize> = (0..rows).collect();
-    for i in 0..SILHOUETTE_ROWS {
-        order.swap(i, random.gen_range(i..rows));
+}
+
+/// Cluster of each cell, and the mean of 1 − d₁/d₂ over them.
+fn label(cells: &Points, centroids: &[f64]) -> (Vec<u32>, f64) {
+    let mut labels = vec![0; cells.len()];
+    let mut first = vec![0.0; cells.len()];
+    let mut second = vec![0.0; cells.len()];
+    cells.assign_two(centroids, &mut labels, (&mut first, &mut second));
+    let all: f64 = cells.weights.iter().sum();
+    let sum: f64 = (0..cells.len())
+        .filter(|&cell| 0.0 < second[cell] && second[cell].is_finite())
+        .map(|cell| cells.weights[cell] * (1.0 - (first[cell] / second[cell]).sqrt()))
+        .sum();
+    (labels, sum / all)
+}
+
+/// Mean over the clusters of their greatest likeness to another: (Sᵢ + Sⱼ) / dᵢⱼ, S the mean distance to the centroid.
+fn davies_bouldin(solved: &Solved, d: usize) -> f64 {
+    let k = solved.sizes.len();
+    let spread: Vec<f64> = solved
+        .distances
+        .iter()
+        .zip(&solved.sizes)
+        .map(|(sum, &size)| sum / size as f64)
+        .collect();
+    let centroid = |i: usize| &solved.centroids[i * d..(i + 1) * d];
+    let worst = |i: usize| {
+        (0..k)
+            .filter(|&j| j != i)
+            .map(|j| (spread[i] + spread[j]) / squared(centroid(i), centroid(j)).sqrt())
+            .fold(0.0, f64::max)
+    };
+    (0..k).map(worst).sum::<f64>() / k as f64
+}
+
+/// What lies in one wider cell and one cluster, cluster by cluster.
+pub(super) struct Pieces {
+    points: Points,
+    /// Where each cluster starts; one more entry at the end.
+    starts: Vec<usize>,
+}
+
+fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
+    let cells = &measured.cells;
+    let mut order: Vec<usize> = (0..cells.len()).collect();
+    order.sort_by_key(|&cell| (labels[cell], measured.wider[cell]));
+    let k = labels.iter().max().map_or(0, |&label| label as usize + 1);
+    let mut starts = vec![0; k + 1];
+    let mut rows: Vec<(f64, Vec<f64>)> = Vec::new();
+    let mut last = None;
+    for cell in order {
+        let (label, wider) = (labels[cell], measured.wider[cell]);
+        if last != Some((label, wider)) {
+            last = Some((label, wider));
+            rows.push((0.0, vec![0.0; cells.n_features]));
+            starts[label as usize + 1] = rows.len();
+        }
+        if let Some((weight, sums)) = rows.last_mut() {
+            *weight += cells.weights[cell];
+            for (sum, x) in sums.iter_mut().zip(cells.point(cell)) {
+                *sum += cells.weights[cell] * x;
+            }
+        }
     }
-    order.truncate(SILHOUETTE_ROWS);
-    order.sort_unstable();
-    Some(order)
+    for label in 0..k {
+        starts[label + 1] = starts[label + 1].max(starts[label]);
+    }
+    Pieces {
+        points: Points::of_sums(&rows, cells.n_features),
+        starts,
+    }
 }
 
 /// Mean silhouette of all rows, by all pairs (scikit-learn's `silhouette_score`). O(rows²).
 pub fn silhouette(matrix: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 {
-    let mut sizes = vec![0_u64; k];
-    for &label in labels {
-        sizes[label as usize] += 1;
-    }
-    let rows: Vec<ArrayView1<'_, f64>> = matrix.outer_iter().collect();
-    let each: Vec<f64> = rows
-        .par_iter()
-        .zip(labels)
-        .map(|(row, &own)| {
-            let mut sums = vec![0.0; k];
-            for (other, &label) in rows.iter().zip(labels) {
-                sums[label as usize] += squared_distance(*row, *other).sqrt();
-            }
-            of_row(&sums, &sizes, own as usize)
-        })
-        .collect();
-    each.iter().sum::<f64>() / each.len() as f64
+    let cells = Points::of_rows(matrix);
+    let wider = (0..).take(cells.len()).collect();
+    silhouette_of(&pieces(&Measured { cells, wider }, labels), k)
 }
 
-fn of_row(sums: &[f64], sizes: &[u64], own: usize) -> f64 {
-    if sizes[own] == 1 {
+/// Mean silhouette of weighted points: a point of weight n is n rows in one place.
+fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
+    let Pieces { points, starts } = pieces;
+    let size = |label: usize| {
+        points.weights[starts[label]..starts[label + 1]]
+            .iter()
+            .sum::<f64>()
+    };
+    let clusters = starts.len() - 1;
+    let sizes: Vec<f64> = (0..clusters).map(size).collect();
+    if k < 2 {
         return 0.0;
     }
-    let within = sums[own] / (sizes[own] - 1) as f64;
+    let each: Vec<f64> = (0..points.len())
+        .into_par_iter()
+        .with_min_len(64)
+        .map(|i| {
+            let place = points.point(i);
+            let own = starts.partition_point(|&start| start <= i) - 1;
+            let sums: Vec<f64> = (0..clusters)
+                .map(|label| points.distances(starts[label]..starts[label + 1], &place))
+                .collect();
+            points.weights[i] * of_point(&sums, &sizes, own)
+        })
+        .collect();
+    each.iter().sum::<f64>() / sizes.iter().sum::<f64>()
+}
+
+/// Silhouette of one row, of the sums of its distances to the rows of each cluster.
+fn of_point(sums: &[f64], sizes: &[f64], own: usize) -> f64 {
+    if sizes[own] <= 1.0 {
+        return 0.0;
+    }
+    let within = sums[own] / (sizes[own] - 1.0);
     let outside = (0..sums.len())
-        .filter(|&cluster| cluster != own && 0 < sizes[cluster])
-        .map(|cluster| sums[cluster] / sizes[cluster] as f64)
+        .filter(|&cluster| cluster != own && 0.0 < sizes[cluster])
+        .map(|cluster| sums[cluster] / sizes[cluster])
         .fold(f64::INFINITY, f64::min);
     let larger = within.max(outside);
     // No second cluster, or all of them in one place: there is nothing to tell apart.
@@ -114,61 +213,4 @@ fn of_row(sums: &[f64], sizes: &[u64], own: usize) -> f64 {
     } else {
         0.0
     }
-}
-
-fn simplified_silhouette(matrix: ArrayView2<'_, f64>, clustering: &Clustering) -> f64 {
-    let sum: f64 = matrix
-        .outer_iter()
-        .map(|row| {
-            let (_, first, second) = nearest(clustering.centroids.view(), row);
-            if 0.0 < second {
-                1.0 - first / second
-            } else {
-                0.0
-            }
-        })
-        .sum();
-    sum / matrix.nrows() as f64
-}
-
-fn calinski_harabasz(matrix: ArrayView2<'_, f64>, clustering: &Clustering) -> f64 {
-    let (n, k) = (matrix.nrows() as f64, clustering.sizes.len() as f64);
-    let Some(mean) = matrix.mean_axis(Axis(0)) else {
-        return f64::NAN;
-    };
-    let between: f64 = clustering
-        .centroids
-        .outer_iter()
-        .zip(&clustering.sizes)
-        .map(|(centroid, &size)| size as f64 * squared_distance(centroid, mean.view()))
-        .sum();
-    if 0.0 < clustering.inertia {
-        between * (n - k) / (clustering.inertia * (k - 1.0))
-    } else {
-        1.0
-    }
-}
-
-fn davies_bouldin(matrix: ArrayView2<'_, f64>, clustering: &Clustering) -> f64 {
-    let k = clustering.sizes.len();
-    let mut spread = vec![0.0; k];
-    for (row, &label) in matrix.outer_iter().zip(&clustering.labels) {
-        let label = label as usize;
-        spread[label] += squared_distance(clustering.centroids.row(label), row).sqrt();
-    }
-    for (spread, &size) in spread.iter_mut().zip(&clustering.sizes) {
-        *spread /= size as f64;
-    }
-    let worst = |i: usize| {
-        (0..k)
-            .filter(|&j| j != i)
-            .map(|j| {
-                let apart =
-                    squared_distance(clustering.centroids.row(i), clustering.centroids.row(j))
-                        .sqrt();
-                (spread[i] + spread[j]) / apart
-            })
-            .fold(0.0, f64::max)
-    };
-    (0..k).map(worst).sum::<f64>() / k as f64
 }

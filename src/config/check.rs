@@ -256,7 +256,7 @@ fn feature_configs(
 fn cluster_config(cluster: &ClusterOptions, defaults: &ClusterOptions) -> Result<ClusterConfig> {
     let config = ClusterConfig {
         method: or(cluster.method, defaults.method, Method::Kmeans),
-        algorithm: or(cluster.algorithm, defaults.algorithm, Algorithm::Linfa),
+        algorithm: or(cluster.algorithm, defaults.algorithm, Algorithm::Lloyd),
         k: or(cluster.k, defaults.k, K::Auto),
         k_min: or(cluster.k_min, defaults.k_min, 2),
         k_max: or(cluster.k_max, defaults.k_max, 10),

@@ -221,7 +221,7 @@ pub fn defaults() -> Options {
         },
         cluster: ClusterOptions {
             method: Some(Method::Kmeans),
-            algorithm: Some(Algorithm::Linfa),
+            algorithm: Some(Algorithm::Lloyd),
             k: Some(K::Auto),
             k_min: Some(2),
             k_max: Some(10),

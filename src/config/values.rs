@@ -138,14 +138,20 @@ words! {
     Method {
         /// Clusters of the feature matrix.
         Kmeans = "kmeans",
+        /// Bands of each feature alone, cut where its optimal one-dimensional k-means cuts.
+        Breaks = "breaks",
     }
 }
 
 words! {
     /// Who computes the clusters.
     Algorithm {
-        /// k-means of linfa-clustering.
+        /// k-means of tiermill: on the sketch first, on all customers last.
+        Lloyd = "lloyd",
+        /// k-means of linfa-clustering, taken to its end by ours.
         Linfa = "linfa",
+        /// Gaussian mixture of linfa-clustering: soft memberships, the likeliest wins.
+        Gmm = "gmm",
     }
 }
 

@@ -313,6 +313,25 @@ pub enum Error {
         /// What would be needed.
         hint: String,
     },
+    /// More customers than their numbers have room for.
+    #[error("{customers} customers, expected at most {limit}")]
+    TooManyCustomers {
+        /// Customers found.
+        customers: usize,
+        /// The most.
+        limit: u64,
+    },
+    /// Two sketches that count in different units.
+    #[error(
+        "the sketches have different grids: their features, or the reach of their values, differ"
+    )]
+    OtherGrid,
+    /// linfa refused a dataset.
+    #[error("linfa refused the dataset")]
+    Dataset {
+        /// linfa's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// linfa-clustering refused.
     #[error("k-means failed at k = {k}")]
     KMeans {

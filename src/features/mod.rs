@@ -9,6 +9,7 @@
 
 pub mod quantile;
 mod scale;
+pub mod sketch;
 mod transform;
 
 use ndarray::Array2;

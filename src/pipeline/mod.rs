@@ -23,6 +23,7 @@ pub use tables::TiersDocument;
 use crate::cluster::{Quality, cluster};
 use crate::config::Config;
 use crate::error::{Error, Result, Warning};
+use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
 use crate::store::{Manifest, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model};
 use crate::{features, rules, tiers};
@@ -210,14 +211,16 @@ impl<'a> Job<'a> {
     fn fit_and_publish(mut self, assign: bool) -> Result<Report> {
         let loaded = self.stage(Stage::Load, |config| load(&config.input, &config.rfm))?;
         let customers = &loaded.customers;
-        let (fitted, matrix) = self.stage(Stage::Features, |config| {
+        let (fitted, matrix, sketched) = self.stage(Stage::Features, |config| {
             let fitted = features::fit(customers, &config.features)?;
             let matrix = features::matrix(customers, &fitted.columns)?;
-            Ok((fitted, matrix))
+            let sketched = sketch(matrix.view())?;
+            Ok((fitted, matrix, sketched))
         })?;
         let clusters = self.stage(Stage::Cluster, |config| {
-            cluster(matrix.view(), &config.cluster)
+            cluster(matrix.view(), &sketched, &config.cluster)
         })?;
+        drop(sketched);
         let ranked = tiers::rank(
             customers,
             &fitted.columns,

@@ -40,7 +40,7 @@ pub struct Scores {
 /// # Errors
 /// As [`raw`].
 pub fn quintiles(customers: &Customers) -> Result<ScoreCuts> {
-    let cuts = |feature| {
+    let cuts = |feature| -> Result<Vec<f64>> {
         let mut values = raw(customers, feature)?;
         values.sort_unstable_by(f64::total_cmp);
         let levels = (1..BANDS).map(|band| f64::from(band) / f64::from(BANDS));

@@ -1,0 +1,166 @@
+//! Which k, and why: in words, with what speaks against it.
+//!
+//! In: the k table and the gaps. Out: a [`Choice`].
+//! Invariant: a k whose clusters would not come out again, or of which one is too small to be of use, is only taken where
+//! no other is left; what was left out, and that there is no structure or no elbow, is said.
+
+use super::quality::Quality;
+use crate::error::Warning;
+
+/// A clustering that resampled customers agree with less than this would not come out again.
+pub const STABILITY_FLOOR: f64 = 0.75;
+/// Inertia has an elbow where it fell at least so many times faster before than it falls after.
+const ELBOW: f64 = 2.0;
+/// A gap below this is none; with a standard error of 0.04 in an even cloud.
+const GAP: f64 = 0.1;
+
+/// The k that was taken.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// Its place in the table.
+    pub(super) index: usize,
+    pub(super) reason: String,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// A k that was set.
+pub(super) fn set(k: usize) -> Choice {
+    Choice {
+        index: 0,
+        reason: format!("k = {k} was set"),
+        warnings: Vec::new(),
+    }
+}
+
+/// What is known beside the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence {
+    /// Sum of squared distances from the mean of all: the inertia of one cluster.
+    pub(super) whole: f64,
+    /// Share under which a cluster is too small.
+    pub(super) min_share: f64,
+    /// Distinct points, where they limit k.
+    pub(super) distinct: Option<usize>,
+}
+
+/// Takes the k with the best silhouette among those that pass both guards, the smaller of two alike.
+pub(super) fn choose(table: &[Quality], evidence: Evidence) -> Choice {
+    let small = |quality: &Quality| quality.smallest_share < evidence.min_share;
+    let unstable = |quality: &Quality| quality.stability.is_some_and(|mean| mean < STABILITY_FLOOR);
+    let passes: Vec<usize> = (0..table.len())
+        .filter(|&i| !small(&table[i]) && !unstable(&table[i]))
+        .collect();
+    let any: Vec<usize> = (0..table.len()).collect();
+    let pool = if passes.is_empty() { &any } else { &passes };
+    let index = pool.iter().copied().reduce(|best, next| {
+        if table[best].silhouette < table[next].silhouette {
+            next
+        } else {
+            best
+        }
+    });
+    let index = index.unwrap_or(0);
+    let taken = &table[index];
+    let span = format!("{}..{}", table[0].k, table[table.len() - 1].k);
+    let mut reason = format!(
+        "k = {} has the highest silhouette ({:.3}) of k = {span}",
+        taken.k, taken.silhouette
+    );
+    let mut warnings = Vec::new();
+    if passes.is_empty() {
+        reason.push_str(" and, like all of them, fails a guard");
+        warnings.push(Warning::new(
+            "no_k_passes",
+            format!(
+                "every k of {span} has a tier under {} % (`min-share`) or a stability under {STABILITY_FLOOR}; k = {} has the best silhouette",
+                evidence.min_share * 100.0,
+                taken.k
+            ),
+        ));
+    } else if passes.len() < table.len() {
+        reason.push_str(" that pass the guards");
+    }
+    for (why, fails) in [
+        (
+            format!(
+                "too small a tier (`min-share` {} %)",
+                evidence.min_share * 100.0
+            ),
+            any.iter()
+                .copied()
+                .filter(|&i| small(&table[i]))
+                .collect::<Vec<_>>(),
+        ),
+        (
+            format!("other customers would give other tiers (stability under {STABILITY_FLOOR})"),
+            any.iter()
+                .copied()
+                .filter(|&i| !small(&table[i]) && unstable(&table[i]))
+                .collect(),
+        ),
+    ] {
+        if !fails.is_empty() && !passes.is_empty() {
+            let ks: Vec<String> = fails.iter().map(|&i| table[i].k.to_string()).collect();
+            reason.push_str(&format!("; not k = {}: {why}", ks.join(", ")));
+        }
+    }
+    match elbow(table, evidence.whole) {
+        Some(k) if k == taken.k => reason.push_str("; inertia has its elbow there too"),
+        Some(k) => reason.push_str(&format!("; inertia has its elbow at k = {k}")),
+        None if 3 <= table.len() => reason.push_str("; inertia has no elbow"),
+        None => {}
+    }
+    if let Some(distinct) = evidence.distinct {
+        reason.push_str(&format!("; there are only {distinct} distinct points"));
+    }
+    Choice {
+        index,
+        reason,
+        warnings,
+    }
+}
+
+/// The k after which inertia falls far more slowly than before: slopes of log inertia over log k, which a cloud without
+/// groups has all alike.
+pub(super) fn elbow(table: &[Quality], whole: f64) -> Option<usize> {
+    let mut points = vec![(1.0_f64, whole)];
+    if table.first().is_some_and(|first| first.k != 2) {
+        points.clear();
+    }
+    points.extend(
+        table
+            .iter()
+            .map(|quality| (quality.k as f64, quality.inertia)),
+    );
+    let slope = |a: (f64, f64), b: (f64, f64)| {
+        (a.1 / b.1.max(whole * f64::EPSILON)).ln() / (b.0 / a.0).ln()
+    };
+    let bends = points.windows(3).map(|three| {
+        let (before, after) = (slope(three[0], three[1]), slope(three[1], three[2]));
+        (before / after.max(f64::EPSILON), three[1].0)
+    });
+    let best = bends.reduce(|best, next| if best.0 < next.0 { next } else { best })?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "k was a usize"
+    )]
+    (ELBOW <= best.0).then_some(best.1 as usize)
+}
+
+/// Says so where the data fall apart no faster than an even cloud, by their gaps and standard errors.
+pub(super) fn structure(gaps: &[(f64, f64)]) -> Option<Warning> {
+    let found = gaps.iter().any(|&(gap, error)| GAP.max(2.0 * error) < gap);
+    let largest = gaps
+        .iter()
+        .map(|(gap, _)| *gap)
+        .fold(f64::NEG_INFINITY, f64::max);
+    (!found && !gaps.is_empty()).then(|| {
+        Warning::new(
+            "no_structure",
+            format!(
+                "no structure: inertia falls no faster than in an even cloud (largest gap {largest:.2}, groups begin at {GAP}); the tiers cut a cloud, they do not find groups"
+            ),
+        )
+    })
+}

@@ -1,0 +1,219 @@
+//! The steps of one fit: restarts on few cells, polish on many, the end on all rows.
+//!
+//! In: a sketch and its rows. Out: [`Solved`].
+//! Invariant: what leaves is counted over all rows, and its clusters stand in the order of their coordinates.
+
+use ndarray::ArrayView2;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng;
+use rayon::prelude::*;
+
+use super::exact::{self, Fixed};
+use super::points::{Points, Solution, squared};
+use super::tree::Tree;
+use crate::features::sketch::{Sketch, Sketched};
+
+/// Cells on which restarts run.
+const COARSE_CELLS: usize = 4_096;
+/// Fewer than these say too little.
+const FEW_CELLS: usize = 512;
+/// Restarts that are polished on all cells: on coarse cells near ties cannot be told apart.
+const FINALISTS: usize = 3;
+/// Rows of a block of the last count.
+const BLOCK: usize = 8_192;
+
+/// How hard to look.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cluster) struct Search {
+    pub(in crate::cluster) n_runs: usize,
+    pub(in crate::cluster) max_iter: u64,
+    pub(in crate::cluster) seed: u64,
+}
+
+/// Clusters of all rows.
+#[derive(Debug)]
+pub(in crate::cluster) struct Solved {
+    /// k × features.
+    pub(in crate::cluster) centroids: Vec<f64>,
+    /// Rows of each cluster, weighted.
+    pub(in crate::cluster) sizes: Vec<u64>,
+    /// Cluster of each row, in the order of the cells.
+    pub(in crate::cluster) owners: Vec<u32>,
+    /// Sum of squared distances of all rows.
+    pub(in crate::cluster) inertia: f64,
+    /// Sum of the distances of the rows of each cluster.
+    pub(in crate::cluster) distances: Vec<f64>,
+    pub(in crate::cluster) n_iter: u64,
+    pub(in crate::cluster) converged: bool,
+}
+
+/// What every k starts from.
+pub(in crate::cluster) struct Engine {
+    coarse: Points,
+    /// None where the coarse cells are all there are.
+    cells: Option<Tree>,
+    rows: Tree,
+    mean: Vec<f64>,
+}
+
+impl Engine {
+    /// Prepares a sketch and its rows, of which at least `k_max` are distinct.
+    pub(in crate::cluster) fn new(
+        sketched: &Sketched,
+        matrix: ArrayView2<'_, f64>,
+        weights: Option<&[u64]>,
+        k_max: usize,
+    ) -> Self {
+        let sketch = &sketched.sketch;
+        let coarse = coarse(sketch, matrix, k_max);
+        Self {
+            cells: (coarse.len() < sketch.len()).then(|| Tree::of_cells(sketch)),
+            coarse,
+            rows: Tree::of_rows(sketched, matrix, weights),
+            mean: mean(sketch),
+        }
+    }
+
+    /// The best of several restarts, taken to a fixed point on all rows.
+    pub(in crate::cluster) fn solve(&self, k: usize, search: Search) -> Solved {
+        self.finish(self.start(k, search), search.max_iter)
+    }
+
+    /// From given centroids to a fixed point on all rows.
+    pub(in crate::cluster) fn finish(&self, start: Vec<f64>, max_iter: u64) -> Solved {
+        let d = self.rows.n_features;
+        let mut fixed = exact::iterate(&self.rows, sorted(&start, d), max_iter);
+        // The order decides ties; it has to be that of the centroids that leave.
+        while fixed.converged
+            && !fixed
+                .centroids
+                .chunks_exact(d)
+                .is_sorted_by(|a, b| exact::by_coordinates(a, b).is_le())
+        {
+            let n_iter = fixed.n_iter;
+            fixed = exact::iterate(&self.rows, sorted(&fixed.centroids, d), max_iter);
+            fixed.n_iter += n_iter;
+        }
+        self.count(fixed)
+    }
+
+    /// Where the last steps start.
+    fn start(&self, k: usize, search: Search) -> Vec<f64> {
+        let mut runs: Vec<Solution> = (0..search.n_runs)
+            .into_par_iter()
+            .map(|run| {
+                let mut random =
+                    Xoshiro256PlusPlus::seed_from_u64(search.seed.wrapping_add(run as u64));
+                let start = self.coarse.seed(k, &mut random);
+                self.coarse.lloyd(start, search.max_iter)
+            })
+            .collect();
+        runs.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+        runs.dedup_by(|b, a| b.inertia <= a.inertia * (1.0 + 1e-9));
+        runs.truncate(FINALISTS);
+        let mut runs: Vec<Solution> = runs
+            .into_par_iter()
+            .map(|run| self.coarse.refine(run, search.max_iter))
+            .collect();
+        runs.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+        let Some(cells) = &self.cells else {
+            return runs
+                .into_iter()
+                .next()
+                .map(|run| run.centroids)
+                .unwrap_or_default();
+        };
+        let polished: Vec<Fixed> = runs
+            .into_par_iter()
+            .map(|run| exact::iterate(cells, run.centroids, search.max_iter))
+            .collect();
+        let mut best: Option<Fixed> = None;
+        for next in polished {
+            if best
+                .as_ref()
+                .is_none_or(|best| self.between(best) < self.between(&next))
+            {
+                best = Some(next);
+            }
+        }
+        best.map(|best| best.centroids).unwrap_or_default()
+    }
+
+    /// Weighted squared distances of the centroids from the mean of all: what the clusters explain of the whole.
+    fn between(&self, fixed: &Fixed) -> f64 {
+        let centroids = fixed.centroids.chunks_exact(self.mean.len());
+        centroids
+            .zip(&fixed.sizes)
+            .map(|(centroid, &size)| size as f64 * squared(centroid, &self.mean))
+            .sum()
+    }
+
+    /// Counts what is reported, over all rows.
+    fn count(&self, fixed: Fixed) -> Solved {
+        let (d, k) = (self.mean.len(), fixed.sizes.len());
+        let parts: Vec<(f64, Vec<f64>)> = fixed
+            .owners
+            .par_chunks(BLOCK)
+            .enumerate()
+            .map(|(block, owners)| {
+                let (mut inertia, mut distances) = (0.0, vec![0.0; k]);
+                for (place, &owner) in (block * BLOCK..).zip(owners) {
+                    let owner = owner as usize;
+                    let squared = squared(
+                        self.rows.point(place),
+                        &fixed.centroids[owner * d..(owner + 1) * d],
+                    );
+                    let weight = self.rows.weight(place) as f64;
+                    inertia += weight * squared;
+                    distances[owner] += weight * squared.sqrt();
+                }
+                (inertia, distances)
+            })
+            .collect();
+        let mut solved = Solved {
+            centroids: fixed.centroids,
+            sizes: fixed.sizes,
+            owners: fixed.owners,
+            inertia: 0.0,
+            distances: vec![0.0; k],
+            n_iter: fixed.n_iter,
+            converged: fixed.converged,
+        };
+        for (inertia, distances) in parts {
+            solved.inertia += inertia;
+            for (sum, more) in solved.distances.iter_mut().zip(distances) {
+                *sum += more;
+            }
+        }
+        solved
+    }
+}
+
+/// The points that restarts run on.
+fn coarse(sketch: &Sketch, matrix: ArrayView2<'_, f64>, k_max: usize) -> Points {
+    let mut limit = COARSE_CELLS;
+    let mut coarse = sketch.coarser(limit);
+    // With many features one level makes a hundred cells of one: take the next if this one is far too coarse.
+    while coarse.len() < FEW_CELLS && coarse.len() < sketch.len() {
+        limit *= 4;
+        coarse = sketch.coarser(limit);
+    }
+    if sketch.len() < k_max {
+        // Rows so close to each other, and one so far away, that distinct rows share a cell.
+        return Points::of_rows(matrix);
+    }
+    Points::of_cells(&coarse)
+}
+
+/// Mean of all rows.
+pub(in crate::cluster) fn mean(sketch: &Sketch) -> Vec<f64> {
+    (0..sketch.n_features())
+        .map(|feature| sketch.mean(feature))
+        .collect()
+}
+
+fn sorted(centroids: &[f64], d: usize) -> Vec<f64> {
+    let mut rows: Vec<&[f64]> = centroids.chunks_exact(d).collect();
+    rows.sort_by(|a, b| exact::by_coordinates(a, b));
+    rows.concat()
+}

@@ -1,0 +1,309 @@
+//! k-means, from restarts on a few thousand cells to a fixed point on every row.
+//!
+//! In: a dataset, or a sketch and its rows. Out: a [`KMeans`].
+//! Invariant: what is returned is a fixed point of Lloyd's iteration on all rows with a weight, unless it says that it has
+//! not converged; labels are what predicting gives, sizes and inertia are counted from them. The same rows give the same
+//! bits, in any order and on any number of threads.
+
+mod engine;
+mod exact;
+mod points;
+mod tree;
+
+use linfa::traits::{Fit, PredictInplace, Transformer};
+use linfa::{DatasetBase, ParamGuard};
+use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2};
+
+pub(super) use engine::{Engine, Search, Solved, mean};
+pub(super) use points::{Points, squared};
+
+use super::nearest;
+use crate::error::{Error, Result};
+use crate::features::sketch::{Grid, sketch_weighted};
+
+/// Weights become whole numbers; the greatest has this many bits where they are not whole already.
+const WEIGHT_BITS: i32 = 32;
+
+/// A fitted k-means model.
+///
+/// k-means puts every row to the nearest of k centroids, and every centroid to the mean of its rows, so that the sum of
+/// squared distances (the inertia) is small. Finding the least inertia is hard; Lloyd's iteration finds a local minimum,
+/// and restarts look for a good one. This implementation is made for many rows and few features:
+///
+/// 1. **Sketch.** Rows are counted into at most 200,000 cells ([`crate::features::sketch`]); wider cells, at most 4,096,
+///    are added up from these.
+/// 2. **Restarts** run on the wide cells: greedy k-means++ (as scikit-learn seeds), then Lloyd. They cost the same for ten
+///    thousand rows and for a hundred million. The best three go on, refined by moving single cells (Hartigan).
+/// 3. **Polish** on all cells tells these three apart.
+/// 4. **The last steps** run on all rows until no row changes its cluster. A tree over the cells gives whole balls of rows
+///    to a centroid at once where no border passes through, and remembers how far borders may move before a ball or a
+///    row has to be looked at again.
+///
+/// Sums are whole numbers, so the result does not depend on the order of rows or the number of threads. An empty cluster
+/// takes the row that lies farthest from its centroid, as in scikit-learn.
+///
+/// Weights of a dataset are honoured: weight n counts like n equal rows, and weight 0 like none.
+///
+/// # Example
+/// ```
+/// use linfa::DatasetBase;
+/// use linfa::traits::{Fit, Predict, Transformer};
+/// use ndarray::array;
+/// use tiermill::cluster::KMeans;
+///
+/// let rows = array![[0.0, 0.0], [10.0, 0.0], [0.0, 2.0], [10.0, 2.0]];
+/// let model = KMeans::params(2).n_runs(3).seed(7).fit(&DatasetBase::from(rows.clone()))?;
+/// assert_eq!(model.centroids(), &array![[0.0, 1.0], [10.0, 1.0]]);
+/// assert_eq!((model.inertia(), model.converged()), (4.0, true));
+/// assert_eq!(model.predict(&rows), array![0, 1, 0, 1]);
+/// assert_eq!(model.transform(&array![[3.0, 5.0]]), array![[5.0, 65.0_f64.sqrt()]]);
+///
+/// let heavy = DatasetBase::from(array![[0.0], [1.0], [9.0]]).with_weights(array![3.0, 1.0, 1.0]);
+/// assert_eq!(KMeans::params(2).fit(&heavy)?.centroids(), &array![[0.25], [9.0]]);
+/// # Ok::<(), tiermill::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct KMeans {
+    centroids: Array2<f64>,
+    sizes: Array1<f64>,
+    inertia: f64,
+    n_iter: u64,
+    converged: bool,
+}
+
+impl KMeans {
+    /// Parameters for k clusters: 10 runs, at most 300 iterations, seed 42.
+    pub fn params(k: usize) -> KMeansParams {
+        KMeansParams(KMeansValidParams {
+            k,
+            n_runs: 10,
+            max_iter: 300,
+            seed: 42,
+        })
+    }
+
+    /// k × features, ascending by coordinates (scikit-learn's `cluster_centers_`).
+    pub fn centroids(&self) -> &Array2<f64> {
+        &self.centroids
+    }
+
+    /// Rows of each cluster, weighted.
+    pub fn sizes(&self) -> &Array1<f64> {
+        &self.sizes
+    }
+
+    /// Weighted sum of squared distances of the rows to their centroids (scikit-learn's `inertia_`).
+    pub fn inertia(&self) -> f64 {
+        self.inertia
+    }
+
+    /// Iterations on all rows (those of scikit-learn's `n_iter_` are the iterations of the best run).
+    pub fn n_iter(&self) -> u64 {
+        self.n_iter
+    }
+
+    /// Whether the last iteration moved nothing.
+    pub fn converged(&self) -> bool {
+        self.converged
+    }
+}
+
+/// Parameters of [`KMeans`] as they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KMeansParams(KMeansValidParams);
+
+/// Parameters of [`KMeans`] that have been checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KMeansValidParams {
+    k: usize,
+    n_runs: usize,
+    max_iter: u64,
+    seed: u64,
+}
+
+impl KMeansParams {
+    /// Restarts, of which the best is kept; from 1.
+    pub fn n_runs(mut self, n_runs: usize) -> Self {
+        self.0.n_runs = n_runs;
+        self
+    }
+
+    /// Iterations at which each step gives up; from 1.
+    pub fn max_iter(mut self, max_iter: u64) -> Self {
+        self.0.max_iter = max_iter;
+        self
+    }
+
+    /// Seed of the random starts.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.0.seed = seed;
+        self
+    }
+}
+
+impl ParamGuard for KMeansParams {
+    type Checked = KMeansValidParams;
+    type Error = Error;
+
+    fn check_ref(&self) -> Result<&KMeansValidParams> {
+        let bad = |key: &str| Error::BadValue {
+            key: key.to_owned(),
+            found: "0".to_owned(),
+            expected: "at least 1".to_owned(),
+        };
+        if self.0.k == 0 {
+            return Err(bad("k"));
+        }
+        if self.0.n_runs == 0 {
+            return Err(bad("n-runs"));
+        }
+        if self.0.max_iter == 0 {
+            return Err(bad("max-iter"));
+        }
+        Ok(&self.0)
+    }
+
+    fn check(self) -> Result<KMeansValidParams> {
+        self.check_ref().copied()
+    }
+}
+
+impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, Error> for KMeansValidParams {
+    type Object = KMeans;
+
+    fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<KMeans> {
+        let matrix = dataset.records.view();
+        if matrix.is_empty() {
+            return Err(Error::TooFewCustomers {
+                found: matrix.nrows(),
+            });
+        }
+        let (weights, one) = match dataset.weights() {
+            Some(weights) if weights.len() != matrix.nrows() => {
+                return Err(Error::BadValue {
+                    key: "weights".to_owned(),
+                    found: weights.len().to_string(),
+                    expected: format!("{}, one for each row", matrix.nrows()),
+                });
+            }
+            None => (None, 1.0),
+            Some(weights) => {
+                let (weights, one) = whole_weights(weights)?;
+                (Some(weights), one)
+            }
+        };
+        let sketched = sketch_weighted(matrix, weights.as_deref(), &Grid::covering(matrix)?)?;
+        let distinct = distinct_points(matrix, weights.as_deref(), self.k);
+        if distinct < self.k {
+            return Err(Error::TooFewPoints {
+                k: self.k,
+                distinct,
+            });
+        }
+        let engine = Engine::new(&sketched, matrix, weights.as_deref(), self.k);
+        let search = Search {
+            n_runs: self.n_runs,
+            max_iter: self.max_iter,
+            seed: self.seed,
+        };
+        let solved = engine.solve(self.k, search);
+        Ok(KMeans {
+            sizes: solved.sizes.iter().map(|&size| size as f64 / one).collect(),
+            inertia: solved.inertia / one,
+            n_iter: solved.n_iter,
+            converged: solved.converged,
+            centroids: centroid_matrix(&solved.centroids, matrix.ncols()),
+        })
+    }
+}
+
+impl<D: Data<Elem = f64>> PredictInplace<ArrayBase<D, Ix2>, Array1<usize>> for KMeans {
+    fn predict_inplace(&self, rows: &ArrayBase<D, Ix2>, labels: &mut Array1<usize>) {
+        for (label, row) in labels.iter_mut().zip(rows.outer_iter()) {
+            *label = nearest(self.centroids.view(), row).0;
+        }
+    }
+
+    fn default_target(&self, rows: &ArrayBase<D, Ix2>) -> Array1<usize> {
+        Array1::zeros(rows.nrows())
+    }
+}
+
+impl<D: Data<Elem = f64>> Transformer<&ArrayBase<D, Ix2>, Array2<f64>> for KMeans {
+    /// Distances to all centroids, rows × k (scikit-learn's `transform`).
+    fn transform(&self, rows: &ArrayBase<D, Ix2>) -> Array2<f64> {
+        Array2::from_shape_fn((rows.nrows(), self.centroids.nrows()), |(row, cluster)| {
+            super::squared_distance(self.centroids.row(cluster), rows.row(row)).sqrt()
+        })
+    }
+}
+
+/// Centroids in one list as k × features.
+pub(super) fn centroid_matrix(centroids: &[f64], n_features: usize) -> Array2<f64> {
+    Array2::from_shape_fn(
+        (centroids.len() / n_features.max(1), n_features),
+        |(cluster, feature)| centroids[cluster * n_features + feature],
+    )
+}
+
+/// Weights as whole numbers, and what weight 1 became.
+fn whole_weights(weights: &[f32]) -> Result<(Vec<u64>, f64)> {
+    if let Some((row, weight)) = weights
+        .iter()
+        .enumerate()
+        .find(|(_, weight)| !(0.0..f32::INFINITY).contains(*weight))
+    {
+        return Err(Error::BadValue {
+            key: format!("weight of row {row}"),
+            found: weight.to_string(),
+            expected: "a finite number from 0".to_owned(),
+        });
+    }
+    let largest = weights
+        .iter()
+        .fold(0.0_f64, |largest, &weight| largest.max(weight.into()));
+    let limit = 2_f64.powi(WEIGHT_BITS);
+    let mut one = 1.0;
+    let whole = weights.iter().all(|weight| weight.fract() == 0.0);
+    while limit < largest * one {
+        one /= 2.0;
+    }
+    while !whole && largest * one * 2.0 <= limit {
+        one *= 2.0;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 2³²"
+    )]
+    let weights = weights
+        .iter()
+        .map(|&weight| (f64::from(weight) * one).round() as u64)
+        .collect();
+    Ok((weights, one))
+}
+
+/// How many distinct rows with a weight there are, counted up to `enough`.
+pub(super) fn distinct_points(
+    matrix: ArrayView2<'_, f64>,
+    weights: Option<&[u64]>,
+    enough: usize,
+) -> usize {
+    let mut seen = std::collections::BTreeSet::new();
+    for (row, point) in matrix.outer_iter().enumerate() {
+        if weights.is_some_and(|weights| weights[row] == 0) {
+            continue;
+        }
+        // Adding 0 turns −0 into 0.
+        seen.insert(
+            point
+                .iter()
+                .map(|value| (value + 0.0).to_bits())
+                .collect::<Vec<u64>>(),
+        );
+        if enough <= seen.len() {
+            break;
+        }
+    }
+    seen.len()
+}

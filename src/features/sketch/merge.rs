@@ -1,0 +1,118 @@
+//! Sketches of parts become the sketch of the whole.
+//!
+//! In: two sketches on one grid. Out: the sketch of the rows of both.
+//! Invariant: associative and commutative to the last bit. The level of a sketch is the finest at which its cells fit into
+//! their key and are few enough; the level of a union follows from that of its parts in the same way, since a part never
+//! has more cells than the whole.
+
+use super::build::levels_up;
+use super::grid::weave;
+use super::{Cells, Histogram, MAX_CELLS, Sketch};
+use crate::error::{Error, Result};
+
+impl Sketch {
+    /// The sketch of the rows of both.
+    ///
+    /// # Errors
+    /// [`Error::OtherGrid`] where the two count in different units.
+    pub fn merged(&self, other: &Self) -> Result<Self> {
+        if self.grid != other.grid {
+            return Err(Error::OtherGrid);
+        }
+        if self.is_empty() || other.is_empty() {
+            return Ok(if self.is_empty() {
+                other.clone()
+            } else {
+                self.clone()
+            });
+        }
+        let mut level = self.level.min(other.level);
+        let mut cells = self.at(level, &[self, other]);
+        while MAX_CELLS < cells.counts.len() {
+            level -= 1;
+            cells = self.at(level, &[self, other]);
+        }
+        let mut squares = self.squares.clone();
+        for (squares, more) in squares.iter_mut().zip(&other.squares) {
+            *squares += *more;
+        }
+        Ok(Self {
+            grid: self.grid.clone(),
+            level,
+            cells,
+            squares,
+            histograms: self
+                .histograms
+                .iter()
+                .zip(&other.histograms)
+                .map(|(a, b)| Histogram::merged(a, b))
+                .collect(),
+        })
+    }
+
+    /// The same rows in at most so many cells: a higher step of the pyramid. Below 2ᶠᵉᵃᵗᵘʳᵉˢ cells nothing is merged.
+    pub fn coarser(&self, max_cells: usize) -> Self {
+        let d = self.n_features();
+        let up = levels_up(self.keys().into_iter(), d, max_cells.max(1 << d));
+        let level = self.level - i32::try_from(up).unwrap_or(i32::MAX);
+        Self {
+            level,
+            cells: self.at(level, &[self]),
+            ..self.clone()
+        }
+    }
+
+    /// For each cell the number of the wider cell that it lies in, of at most so many, as [`Self::coarser`] has them.
+    pub fn wider(&self, max_cells: usize) -> Vec<u32> {
+        let d = self.n_features();
+        let keys = self.keys();
+        let cut = levels_up(keys.iter().copied(), d, max_cells.max(1 << d)) * d;
+        let mut wider = Vec::with_capacity(keys.len());
+        let mut number = 0;
+        for (cell, key) in keys.iter().enumerate() {
+            let apart = 0 < cell && key ^ keys[cell - 1] >= 1_u128 << cut.min(127);
+            number += u32::from(apart);
+            wider.push(number);
+        }
+        wider
+    }
+
+    /// The cells of sketches on one grid at a level that is no finer than theirs.
+    fn at(&self, level: i32, parts: &[&Self]) -> Cells {
+        let (d, bits) = (self.n_features(), self.grid.bits());
+        let mut keyed: Vec<(u128, usize, usize)> = Vec::new();
+        let mut places = vec![0; d];
+        let moved = |part: &Self, cell: usize, places: &mut [i64]| {
+            for (feature, place) in places.iter_mut().enumerate() {
+                *place = part.cells.places[cell * d + feature] >> (part.level - level);
+            }
+        };
+        for (which, part) in parts.iter().enumerate() {
+            for cell in 0..part.len() {
+                moved(part, cell, &mut places);
+                keyed.push((weave(&places, bits), which, cell));
+            }
+        }
+        keyed.sort_unstable();
+        let mut cells = Cells::default();
+        let mut last = None;
+        for (key, which, cell) in keyed {
+            let part = parts[which];
+            if last != Some(key) {
+                last = Some(key);
+                moved(part, cell, &mut places);
+                cells.places.extend(&places);
+                cells.counts.push(0);
+                cells.sums.resize(cells.sums.len() + d, 0);
+            }
+            if let Some(count) = cells.counts.last_mut() {
+                *count += part.cells.counts[cell];
+            }
+            let end = cells.sums.len();
+            for (sum, more) in cells.sums[end - d..].iter_mut().zip(part.sums(cell)) {
+                *sum += more;
+            }
+        }
+        cells
+    }
+}
