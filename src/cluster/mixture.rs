@@ -1,0 +1,200 @@
+//! A Gaussian mixture: soft memberships, and the likeliest component wins.
+//!
+//! In: rows of the matrix. Out: a [`Mixture`], and for one row its likeliest component.
+//! Invariant: components stand in the order of the coordinates of their means; what a row belongs to is a pure function
+//! of the row and the mixture. linfa-clustering finds the components; everything after that is recounted here.
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use linfa_clustering::GaussianMixtureModel;
+use rand_xoshiro::Xoshiro256Plus;
+use rand_xoshiro::rand_core::SeedableRng;
+use serde::{Deserialize, Serialize};
+
+use super::kmeans::Search;
+use crate::error::{Error, Result};
+
+/// Rows that linfa's expectation maximisation sees; of more, as many are taken, spread evenly over the space.
+const MIXTURE_ROWS: usize = 50_000;
+/// Restarts of the expectation maximisation, each from a k-means of its own.
+const RESTARTS: u64 = 3;
+
+/// The components beside their means: `mixture` in model.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mixture {
+    /// Share of each component; they add up to 1.
+    pub weights: Vec<f64>,
+    /// Covariance matrix of each component, row by row, in the scaled space.
+    pub covariances: Vec<Vec<f64>>,
+}
+
+/// Fits k components. `order` visits the rows so that neighbours in it are neighbours in space.
+pub(super) fn fit(
+    matrix: ArrayView2<'_, f64>,
+    order: &[u32],
+    k: usize,
+    search: Search,
+) -> Result<(Array2<f64>, Mixture)> {
+    let step = order.len().div_ceil(MIXTURE_ROWS).max(1);
+    let rows: Vec<usize> = order.iter().step_by(step).map(|&row| row as usize).collect();
+    let sample = DatasetBase::from(matrix.select(Axis(0), &rows));
+    let random = Xoshiro256Plus::seed_from_u64(search.seed);
+    let model = GaussianMixtureModel::params_with_rng(k, random)
+        .n_runs(RESTARTS)
+        .max_n_iterations(search.max_iter)
+        .fit(&sample)
+        .map_err(|source| Error::KMeans {
+            k,
+            source: Box::new(source),
+        })?;
+    let means = model.means();
+    let mut components: Vec<usize> = (0..k).collect();
+    components.sort_by(|&a, &b| {
+        super::kmeans::by_coordinates(&means.row(a).to_vec(), &means.row(b).to_vec())
+    });
+    let covariance = |&component: &usize| {
+        let covariance = model.covariances().index_axis(Axis(0), component);
+        covariance.iter().copied().collect()
+    };
+    let mixture = Mixture {
+        weights: components.iter().map(|&i| model.weights()[i]).collect(),
+        covariances: components.iter().map(covariance).collect(),
+    };
+    Ok((means.select(Axis(0), &components), mixture))
+}
+
+/// A mixture made ready for placing rows.
+#[derive(Debug, Clone)]
+pub struct Likelihoods {
+    means: Array2<f64>,
+    /// Lower Cholesky factor of each covariance, row by row.
+    factors: Vec<Vec<f64>>,
+    /// Logarithm of weight over the root of the determinant.
+    heights: Vec<f64>,
+}
+
+impl Likelihoods {
+    /// `None` where a covariance is not positive definite, or the parts do not fit together.
+    pub fn new(means: Array2<f64>, mixture: &Mixture) -> Option<Self> {
+        let (k, d) = means.dim();
+        if mixture.weights.len() != k || mixture.covariances.len() != k {
+            return None;
+        }
+        let factors: Vec<Vec<f64>> =
+            mixture.covariances.iter().map(|covariance| cholesky(covariance, d)).collect::<Option<_>>()?;
+        let heights = factors
+            .iter()
+            .zip(&mixture.weights)
+            .map(|(factor, weight)| weight.ln() - (0..d).map(|i| factor[i * d + i].ln()).sum::<f64>())
+            .collect();
+        Some(Self {
+            means,
+            factors,
+            heights,
+        })
+    }
+
+    /// The likeliest component of a row, and the margin (p₁ − p₂) / (p₁ + p₂) of its posterior over the next one's: 0 on the
+    /// border, 1 where there is no doubt. Of two equally likely, the first.
+    pub fn place(&self, row: ArrayView1<'_, f64>) -> (usize, f64) {
+        let (mut index, mut first, mut second) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
+        for component in 0..self.heights.len() {
+            let log = self.heights[component] - self.mahalanobis(component, row) / 2.0;
+            if first < log {
+                second = first;
+                first = log;
+                index = component;
+            } else if second < log {
+                second = log;
+            }
+        }
+        // (p₁ − p₂) / (p₁ + p₂) of logarithms; with one component, 1.
+        let margin = ((first - second) / 2.0).tanh();
+        (index, if margin.is_finite() { margin } else { 1.0 })
+    }
+
+    /// Squared Mahalanobis distance, by forward substitution.
+    fn mahalanobis(&self, component: usize, row: ArrayView1<'_, f64>) -> f64 {
+        let d = self.means.ncols();
+        let factor = &self.factors[component];
+        let mut solved = Vec::with_capacity(d);
+        for i in 0..d {
+            let known: f64 = (0..i).map(|j| factor[i * d + j] * solved[j]).sum();
+            solved.push((row[i] - self.means[[component, i]] - known) / factor[i * d + i]);
+        }
+        solved.iter().map(|value| value * value).sum()
+    }
+}
+
+/// Lower factor of a symmetric positive definite matrix.
+fn cholesky(matrix: &[f64], d: usize) -> Option<Vec<f64>> {
+    if matrix.len() != d * d {
+        return None;
+    }
+    let mut factor = vec![0.0; d * d];
+    for i in 0..d {
+        for j in 0..=i {
+            let known: f64 = (0..j).map(|l| factor[i * d + l] * factor[j * d + l]).sum();
+            let rest = matrix[i * d + j] - known;
+            if i == j {
+                if !(rest.is_finite() && 0.0 < rest) {
+                    return None;
+                }
+                factor[i * d + i] = rest.sqrt();
+            } else {
+                factor[i * d + j] = rest / factor[j * d + j];
+            }
+        }
+    }
+    Some(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// Two components of one dimension: N(0, 1) with share 0.5 and N(4, 4) with share 0.5.
+    fn two() -> Likelihoods {
+        let mixture = Mixture {
+            weights: vec![0.5, 0.5],
+            covariances: vec![vec![1.0], vec![4.0]],
+        };
+        Likelihoods::new(array![[0.0], [4.0]], &mixture).unwrap()
+    }
+
+    #[test]
+    fn posteriors_are_those_of_the_formula() {
+        let density = |x: f64, mean: f64, variance: f64| (-(x - mean).powi(2) / (2.0 * variance)).exp() / variance.sqrt();
+        for x in [-3.0, 0.0, 1.0, 1.7, 2.5, 9.0] {
+            let (a, b) = (density(x, 0.0, 1.0), density(x, 4.0, 4.0));
+            let (component, margin) = two().place(array![x].view());
+            assert_eq!(component, usize::from(a < b), "{x}");
+            assert!((margin - (a - b).abs() / (a + b)).abs() < 1e-12, "{x}: {margin}");
+        }
+    }
+
+    #[test]
+    fn a_covariance_that_is_none_is_refused() {
+        for covariance in [vec![0.0], vec![-1.0], vec![f64::NAN], vec![1.0, 0.0]] {
+            let mixture = Mixture {
+                weights: vec![1.0],
+                covariances: vec![covariance],
+            };
+            assert!(Likelihoods::new(array![[0.0]], &mixture).is_none());
+        }
+    }
+
+    #[test]
+    fn correlated_features_are_measured_along_their_ellipse() {
+        let mixture = Mixture {
+            weights: vec![1.0],
+            covariances: vec![vec![2.0, 1.0, 1.0, 2.0]],
+        };
+        let likelihoods = Likelihoods::new(array![[1.0, 1.0]], &mixture).unwrap();
+        // (1, −1) lies across the ellipse: xᵀ Σ⁻¹ x = 2; (1, 1) along it: 2/3.
+        assert!((likelihoods.mahalanobis(0, array![2.0, 0.0].view()) - 2.0).abs() < 1e-12);
+        assert!((likelihoods.mahalanobis(0, array![2.0, 2.0].view()) - 2.0 / 3.0).abs() < 1e-12);
+    }
+}
