@@ -24,7 +24,9 @@ use crate::cluster::{Quality, cluster};
 use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
-use crate::store::{Manifest, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model};
+use crate::store::{
+    Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
+};
 use crate::{features, rules, tiers};
 
 /// A stage of a job.
@@ -99,7 +101,7 @@ pub struct Checked {
     pub rows: Reconciliation,
     /// Rows rejected for a fault, of which `max_rejected` is the limit.
     pub faults: u64,
-    /// Share of faulty rows from which nothing is published.
+    /// Share of faulty rows above which nothing is published.
     pub max_rejected: f64,
     /// What a person should know.
     pub warnings: Vec<Warning>,
@@ -133,6 +135,10 @@ pub fn fit(config: &Config, observe: Observer<'_>) -> Result<Report> {
 pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Report> {
     let mut job = Job::open("assign", config, observe)?;
     let text = read_model(model)?;
+    job.model = Some(ModelFile {
+        path: model.display().to_string(),
+        sha256: hex::encode(Sha256::digest(&text)),
+    });
     let model = {
         let parsed = Model::parse(&text, model)?;
         parsed.check(config, model)?;
@@ -175,6 +181,8 @@ struct Job<'a> {
     command: &'static str,
     config: &'a Config,
     folder: RunFolder,
+    /// The model that was given; `None` where the job fits its own.
+    model: Option<ModelFile>,
     observe: Observer<'a>,
     timings: Map<String, Value>,
 }
@@ -193,6 +201,7 @@ impl<'a> Job<'a> {
             command,
             config,
             folder: RunFolder::open(Path::new(&config.output.out))?,
+            model: None,
             observe,
             timings: Map::new(),
         })
@@ -292,7 +301,7 @@ impl<'a> Job<'a> {
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
         self.timings
             .insert(Stage::Write.name().to_owned(), seconds(start));
-        let published = self.write_manifest(staging, loaded, assign)?;
+        let published = self.write_manifest(staging, loaded, model.seed, assign)?;
         let mut files: Vec<String> = vec![
             "tiers.json".into(),
             "model.json".into(),
@@ -316,6 +325,7 @@ impl<'a> Job<'a> {
         &self,
         mut staging: Staging<'_>,
         loaded: &Loaded,
+        seed: u64,
         current: bool,
     ) -> Result<Published> {
         let run_id = staging.final_name(&self.run_id(loaded));
@@ -325,6 +335,7 @@ impl<'a> Job<'a> {
             run_id: run_id.clone(),
             command: self.command,
             config: &self.config.effective,
+            model: self.model.as_ref(),
             inputs: &loaded.inputs,
             rows: Rows {
                 read: rows.read,
@@ -340,7 +351,7 @@ impl<'a> Job<'a> {
             peak_memory_bytes: peak_memory_bytes(),
             outputs: &outputs,
             versions: versions(),
-            seed: self.config.cluster.seed,
+            seed,
         };
         staging.json("manifest.json", &manifest)?;
         staging.publish(&run_id, current)
@@ -360,6 +371,9 @@ impl<'a> Job<'a> {
         config.output = crate::config::OutputOptions::default();
         config.input.input = None;
         hash.update(serde_json::to_vec(&config).unwrap_or_default());
+        if let Some(model) = &self.model {
+            hash.update(&model.sha256);
+        }
         let digest = hex::encode(hash.finalize());
         format!("{}-{}", customers.as_of.date, &digest[..8])
     }
@@ -370,10 +384,10 @@ fn seconds(start: Instant) -> Value {
     Value::from((micros as f64 / 1e3).round() / 1e3)
 }
 
-fn versions() -> BTreeMap<&'static str, &'static str> {
+fn versions() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
-        ("tiermill", env!("CARGO_PKG_VERSION")),
-        ("polars", polars::VERSION),
-        ("model_format", "1"),
+        ("tiermill", env!("CARGO_PKG_VERSION").to_owned()),
+        ("polars", polars::VERSION.to_owned()),
+        ("model_format", FORMAT_VERSION.to_string()),
     ])
 }
