@@ -12,7 +12,7 @@ help: ## list these targets
 
 run: ## build, and make tiers of the real orders in data/
 	@cargo build --release --locked
-	@target/release/tiermill run --config data/tiermill.toml
+	@cargo run --release --locked --quiet -- run --config data/tiermill.toml
 
 test: fmt clippy rust docs golden outside ## every check below
 

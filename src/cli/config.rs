@@ -8,7 +8,11 @@ use crate::error::{Error, Result};
 
 /// Prints what is in force, and then says what is wrong with it, if anything is.
 pub(super) fn config(args: &JobArgs) -> Result<ExitCode> {
-    let merged = merge([&args.options, &args.file()?, &defaults()])?;
+    let mut merged = merge([&args.options, &args.file()?, &defaults()])?;
+    let paths = merged.input.input.iter_mut().flatten();
+    for path in paths.chain(&mut merged.output.out) {
+        *path = absolute(path);
+    }
     if merged.output.format == Some(Format::Json) {
         print_json(&merged)?;
     } else {
@@ -21,4 +25,15 @@ pub(super) fn config(args: &JobArgs) -> Result<ExitCode> {
     }
     Config::try_from(merged)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A path as it is from everywhere: the text may be fed back in another folder.
+fn absolute(path: &str) -> String {
+    if path.contains("://") {
+        return path.to_owned();
+    }
+    std::path::absolute(path).map_or_else(
+        |_| path.to_owned(),
+        |absolute| absolute.to_string_lossy().into_owned(),
+    )
 }

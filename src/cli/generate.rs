@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use chrono::NaiveDate;
 use clap::Args;
 
-use super::{print, print_json, progress::Counter, render::count};
+use super::{json, print_after, progress::Counter, render::count};
 use crate::config::{Format, Share};
 use crate::error::Result;
 use crate::generate::Plan;
-use crate::pipeline::{IdType, generate as generate_orders};
+use crate::pipeline::{Generated, IdType, generate as generate_orders};
 
 /// Arguments of `tiermill generate`.
 #[derive(Debug, Args)]
@@ -75,10 +75,17 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<ExitCode> {
             counter.at(customers);
         })?
     };
-    if args.format == Format::Json {
-        print_json(&generated)?;
-        return Ok(ExitCode::SUCCESS);
-    }
+    let text = match args.format {
+        Format::Json => json(&generated)?,
+        Format::Human => summary(&generated),
+    };
+    let done = format!("wrote `{}`, but ", generated.directory.display());
+    print_after(&done, &text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was generated, and where the truth is.
+fn summary(generated: &Generated) -> String {
     let total = &generated.summary.total;
     let mut text = format!(
         "{} orders of {} customers in {} rows, {} files in {}\n",
@@ -101,6 +108,5 @@ pub(super) fn generate(args: &GenerateArgs) -> Result<ExitCode> {
         generated.truth_table.display(),
         generated.truth.display()
     );
-    print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    text
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{CONFIG_FILE, print};
+use super::{CONFIG_FILE, print, print_after};
 use crate::error::{Error, Result};
 use crate::load::guess::{explain, guess, to_toml};
 use crate::load::profile;
@@ -14,8 +14,9 @@ use crate::store::write_new;
 /// Arguments of `tiermill init`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-  tiermill init orders.parquet           writes tiermill.toml, says why each column was taken
-  tiermill init 'sales/*.parquet' --to - prints the config instead")]
+Examples:
+  tiermill init orders.parquet            writes tiermill.toml, and says why
+  tiermill init 'sales/*.parquet' --to -  prints the config instead")]
 pub(super) struct InitArgs {
     /// Parquet files, folders or globs
     #[arg(required = true, value_name = "PATH")]
@@ -54,12 +55,11 @@ pub(super) fn init(args: &InitArgs) -> Result<ExitCode> {
     } else {
         format!(" --config {}", args.to.display())
     };
-    print(&format!(
-        "{text}
-Wrote {}. Next: tiermill check{config}
-",
-        args.to.display()
-    ))?;
+    let to = args.to.display();
+    print_after(
+        &format!("wrote `{to}`, but "),
+        &format!("{text}\nWrote {to}. Next: tiermill check{config}\n"),
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

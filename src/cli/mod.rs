@@ -14,13 +14,15 @@ mod render;
 mod run;
 mod shell;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use toml::{Table, Value};
 
-use crate::config::{Config, Options, parse};
+use crate::config::{Config, Options, defaults, parse};
 use crate::error::{Error, Result};
 
 /// The file that is read where `--config` is not given.
@@ -93,10 +95,11 @@ For a program:
     /// Give every customer a tier of a saved model
     Assign(assign::AssignArgs),
     /// Print the effective config as TOML that can be fed back
-    #[command(
-        after_help = "  tiermill config                      what is in force, defaults included
-  tiermill config --k 4 > tiermill.toml"
-    )]
+    #[command(after_help = "\
+Examples:
+  tiermill config                      what is in force, defaults included
+  tiermill config --k 4 > new.toml     the same with another k, to a new file:
+                                       the shell empties the one it writes to")]
     Config(JobArgs),
     /// Make orders with a known truth, any size
     Generate(generate::GenerateArgs),
@@ -146,7 +149,7 @@ fn read_config(path: &Path) -> Result<String> {
 /// Parses, works, prints; the exit code is the one of DESIGN §4.
 pub fn main() -> ExitCode {
     problem::hold_panics();
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     match std::panic::catch_unwind(|| dispatch(cli.command)) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
@@ -157,6 +160,44 @@ pub fn main() -> ExitCode {
             problem::print_panic();
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The command line, with the default of each setting in its help.
+fn command() -> clap::Command {
+    let defaults = Table::try_from(defaults()).unwrap_or_default();
+    let defaults: BTreeMap<String, Value> = defaults
+        .into_iter()
+        .filter_map(|(_, table)| match table {
+            Value::Table(table) => Some(table),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let of_job = |name: &str| ["check", "run", "fit", "assign", "config"].contains(&name);
+    Cli::command().mut_subcommands(|command| {
+        if !of_job(command.get_name()) {
+            return command;
+        }
+        command.mut_args(|arg| {
+            let default = arg.get_long().and_then(|key| defaults.get(key));
+            match (default, arg.get_help()) {
+                (Some(default), Some(help)) => {
+                    let help = format!("{help} [default: {}]", said(default));
+                    arg.help(help)
+                }
+                _ => arg,
+            }
+        })
+    })
+}
+
+/// A value as a flag would say it.
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(said).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }
 
@@ -176,23 +217,35 @@ fn dispatch(command: Command) -> Result<ExitCode> {
 
 /// Writes a result to stdout. A reader that has gone away (`| head`) is no fault of the run.
 fn print(text: &str) -> Result<()> {
+    print_after("", text)
+}
+
+/// The same for a document.
+fn print_json(document: &impl serde::Serialize) -> Result<()> {
+    print_after("", &json(document)?)
+}
+
+/// Writes the report of work that stays done where it cannot be printed: the error says what was done.
+fn print_after(done: &str, text: &str) -> Result<()> {
     let mut stdout = anstream::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::io("write to", "stdout")(error))
-        }
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Stdout {
+            done: done.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
 
-/// The same for a document.
-fn print_json(document: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|error| Error::io("write to", "stdout")(error.into()))?;
-    print(&(text + "\n"))
+fn json(document: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(document).map_err(|error| Error::Stdout {
+        done: String::new(),
+        source: error.into(),
+    })?;
+    Ok(text + "\n")
 }
 
 /// Begins anew with the number of threads in the environment, where polars looks for it before its first query.

@@ -86,6 +86,6 @@ pub(super) fn print_panic() {
         .map(|last| last.clone())
         .unwrap_or_default();
     print(&format!(
-        "{ERROR}error{ERROR:#}: a fault in tiermill itself: {message}\n\n{HINT}hint{HINT:#}: nothing was published; please report this with the command and the config\n"
+        "{ERROR}error{ERROR:#}: a fault in tiermill itself: {message}\n\n{HINT}hint{HINT:#}: please report this with the command and the config\n"
     ));
 }

@@ -1,11 +1,13 @@
 //! Results as text: pure functions that return what is printed.
 
 use std::fmt::Write;
+use std::path::{Component, Path, PathBuf};
 
 use anstyle::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
+use crate::config::Share;
 use crate::load::Reconciliation;
 use crate::pipeline::{Checked, Report};
 use crate::tiers::{Spread, TierProfile};
@@ -33,7 +35,7 @@ pub(super) fn report(report: &Report) -> String {
     let _ = writeln!(
         text,
         "{TITLE}Published{TITLE:#} {}",
-        report.directory.display()
+        folded(&report.directory).display()
     );
     for file in &report.files {
         let _ = writeln!(text, "  {:<20} {}", file, purpose(file));
@@ -58,7 +60,7 @@ pub(super) fn checked(checked: &Checked) -> String {
         "Faulty rows: {} ({}); `max-rejected` allows {}.",
         count(checked.faults),
         percent(checked.faults as f64 / checked.rows.read.max(1) as f64),
-        percent(checked.max_rejected)
+        Share(checked.max_rejected).percent()
     );
     text
 }
@@ -101,8 +103,8 @@ fn tier_table(tiers: &[TierProfile]) -> Table {
             percent(tier.customer_share),
             number(tier.revenue, 2),
             tier.revenue_share.map_or_else(|| "–".to_owned(), percent),
-            median(tier.recency_days, 0),
-            median(tier.frequency, 0),
+            median(tier.recency_days, 1),
+            median(tier.frequency, 1),
             median(tier.monetary, 2),
         ]);
     }
@@ -171,6 +173,23 @@ fn number(value: f64, decimals: usize) -> String {
         format!("{sign}{}", grouped(whole))
     } else {
         format!("{sign}{}.{fraction}", grouped(whole))
+    }
+}
+
+/// `data/../out` is `out`, unless `data` is a link to somewhere else.
+fn folded(path: &Path) -> PathBuf {
+    let mut folded = PathBuf::new();
+    for part in path.components() {
+        let above = matches!(folded.components().next_back(), Some(Component::Normal(_)));
+        if part == Component::ParentDir && above {
+            folded.pop();
+        } else {
+            folded.push(part);
+        }
+    }
+    match (path.canonicalize(), folded.canonicalize()) {
+        (Ok(meant), Ok(shown)) if meant == shown => folded,
+        _ => path.to_owned(),
     }
 }
 

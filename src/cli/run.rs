@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{JobArgs, print, print_json, problem, progress::Progress, render};
+use super::{JobArgs, json, print_after, problem, progress::Progress, render};
 use crate::config::{Config, Format};
 use crate::error::Result;
 use crate::pipeline::{self, Observer, Report};
@@ -27,9 +27,11 @@ pub(super) fn job(
         work(config, &mut |stage| progress.stage(stage))?
     };
     problem::print_warnings(&report.tiers.warnings);
-    match config.output.format {
-        Format::Json => print_json(&report)?,
-        Format::Human => print(&render::report(&report))?,
-    }
+    let text = match config.output.format {
+        Format::Json => json(&report)?,
+        Format::Human => render::report(&report),
+    };
+    let done = format!("published `{}`, but ", report.directory.display());
+    print_after(&done, &text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Cli, print};
+use super::{command, print};
 use crate::error::{Error, Result};
 use crate::store::write_new;
 
@@ -26,7 +26,7 @@ pub(super) struct ManArgs {
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "tiermill", &mut script);
+    clap_complete::generate(args.shell, &mut command(), "tiermill", &mut script);
     print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -36,10 +36,11 @@ pub(super) fn man(args: &ManArgs) -> Result<ExitCode> {
         let mut page = Vec::new();
         clap_mangen::Man::new(command)
             .render(&mut page)
-            .map_err(Error::io("write to", "stdout"))?;
+            .map_err(Error::io("write", "tiermill.1"))?;
         Ok::<_, Error>(String::from_utf8_lossy(&page).into_owned())
     };
-    let mut main = Cli::command();
+    // `tiermill help` has nothing to say that a page could hold.
+    let mut main = command().disable_help_subcommand(true);
     let Some(folder) = &args.folder else {
         print(&page(main)?)?;
         return Ok(ExitCode::SUCCESS);

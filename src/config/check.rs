@@ -3,6 +3,8 @@
 //! In: merged [`Options`]. Out: [`Config`], or the setting that is wrong and what it could be.
 //! Invariant: no stage has to check a setting again.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
@@ -290,60 +292,68 @@ fn tiers_config(tiers: &TiersOptions, k: K) -> Result<TiersConfig> {
         ("tier-names", &tiers.tier_names),
         ("tier-names-zh", &tiers.tier_names_zh),
     ] {
-        let Some(names) = names else { continue };
-        if let Some(name) = names
-            .iter()
-            .enumerate()
-            .find_map(|(i, name)| names[..i].contains(name).then_some(name))
-        {
-            return Err(bad_value(key, format!("`{name}` twice"), "each name once"));
-        }
-        match k {
-            K::Fixed(k) if names.len() != k => {
-                let found = format!("{} names", names.len());
-                return Err(bad_value(key, found, &format!("{k}, one for each tier")));
-            }
-            K::Auto => {
-                return Err(Error::Conflict {
-                    first: format!("`{key}`"),
-                    second: "`k = \"auto\"`".to_owned(),
-                    hint: "set `k` to the number of names, or name codes instead with `[tiers.code-names]`".to_owned(),
-                });
-            }
-            K::Fixed(_) => {}
+        if let Some(names) = names {
+            check_names(key, names, k)?;
         }
     }
     let code_names = tiers.code_names.clone().unwrap_or_default();
-    if let Some(code) = code_names
-        .keys()
-        .find(|code| code.len() != 3 || !code.bytes().all(|b| b == b'0' || b == b'1'))
-    {
-        return Err(bad_value(
-            "code-names",
-            format!("`{code}`"),
-            "codes from `000` to `111`",
-        ));
-    }
-    // What stands behind it tells tiers of one name apart; a name that holds it could be another tier's.
-    let texts = |name: &CodeName| [name.en.clone(), name.zh.clone()];
-    if let Some(name) = code_names
-        .values()
-        .flat_map(texts)
-        .flatten()
-        .find(|name| name.contains('·'))
-    {
-        return Err(bad_value(
-            "code-names",
-            format!("`{name}`"),
-            "a name without `·`",
-        ));
-    }
+    check_code_names(&code_names)?;
     Ok(TiersConfig {
         rank_by: tiers.rank_by.unwrap_or(Feature::Monetary),
         names: tiers.tier_names.clone(),
         names_zh: tiers.tier_names_zh.clone(),
         code_names,
     })
+}
+
+/// Refuses names by rank that are not one for each tier.
+fn check_names(key: &str, names: &[String], k: K) -> Result<()> {
+    if names.iter().any(|name| name.trim().is_empty()) {
+        return Err(bad_value(key, "an empty name", "a name for each tier"));
+    }
+    if let Some(name) = names
+        .iter()
+        .enumerate()
+        .find_map(|(i, name)| names[..i].contains(name).then_some(name))
+    {
+        return Err(bad_value(key, format!("`{name}` twice"), "each name once"));
+    }
+    match k {
+        K::Fixed(k) if names.len() != k => {
+            let found = format!("{} names", names.len());
+            Err(bad_value(key, found, &format!("{k}, one for each tier")))
+        }
+        K::Auto => Err(Error::Conflict {
+            first: format!("`{key}`"),
+            second: "`k = \"auto\"`".to_owned(),
+            hint: "set `k` to the number of names, or name codes instead with `[tiers.code-names]`"
+                .to_owned(),
+        }),
+        K::Fixed(_) => Ok(()),
+    }
+}
+
+/// Refuses codes that no centroid has, and names that nobody could read or tell apart.
+fn check_code_names(code_names: &BTreeMap<String, CodeName>) -> Result<()> {
+    let bad = |found: String, expected: &str| Err(bad_value("code-names", found, expected));
+    for (code, name) in code_names {
+        if code.len() != 3 || !code.bytes().all(|b| b == b'0' || b == b'1') {
+            return bad(format!("`{code}`"), "codes from `000` to `111`");
+        }
+        for name in [&name.en, &name.zh].into_iter().flatten() {
+            if name.trim().is_empty() {
+                return bad(
+                    format!("empty for `{code}`"),
+                    "a name, or none to keep the one built in",
+                );
+            }
+            // What stands behind it tells tiers of one name apart; a name that holds it could be another tier's.
+            if name.contains('·') {
+                return bad(format!("`{name}`"), "a name without `·`");
+            }
+        }
+    }
+    Ok(())
 }
 
 fn output_config(output: &OutputOptions) -> Result<OutputConfig> {

@@ -66,7 +66,7 @@ pub struct InputConfig {
     pub timezone: Option<Tz>,
     /// Decimals of the fixed point.
     pub decimals: u32,
-    /// Share of faulty rows from which nothing is published.
+    /// Share of faulty rows above which nothing is published.
     pub max_rejected: f64,
     /// Rows of each reason that are kept for rejected.parquet.
     pub rejected_cap: usize,

@@ -91,7 +91,7 @@ pub struct InputOptions {
     /// Decimals of the fixed point in which amounts are summed (Decimal columns keep their own)
     #[arg(long, value_name = "N")]
     pub decimals: Option<u32>,
-    /// Share of faulty rows from which nothing is published
+    /// Share of faulty rows above which nothing is published
     #[arg(long, value_name = "SHARE")]
     pub max_rejected: Option<Share>,
 }
@@ -281,7 +281,7 @@ pub struct OutputOptions {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// No progress on stderr; warnings and errors stay
-    #[arg(long, short, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, short, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub quiet: Option<bool>,
     /// Threads [default: all cores]; the result does not depend on it
     #[arg(long, value_name = "N")]

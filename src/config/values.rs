@@ -242,6 +242,14 @@ impl Serialize for Days {
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(pub f64);
 
+impl Share {
+    /// For people: `7 %`, `0.01 %`, with the decimals that were given.
+    pub fn percent(self) -> String {
+        let text = format!("{:.10}", self.0 * 100.0);
+        format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
 impl fmt::Display for Share {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.0)

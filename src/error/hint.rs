@@ -104,6 +104,9 @@ impl Error {
             Self::Unreconciled { .. } => Some(
                 "has the input changed while it was read? If not, please report this with the config".to_owned(),
             ),
+            Self::CurrentTaken { .. } => {
+                Some("move it away, or give another `--out`".to_owned())
+            }
             Self::OutIsFile { .. } => Some("give `--out` a folder".to_owned()),
             Self::Io { action, source, .. }
                 if *action == "write" || matches!(source.kind(), std::io::ErrorKind::StorageFull) =>

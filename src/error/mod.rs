@@ -434,6 +434,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// Something stands where the link to the last run has to be.
+    #[error("`{}` is not the link that points to the last run", path.display())]
+    CurrentTaken {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another run is writing there.
     #[error("another tiermill is writing to `{}`", path.display())]
     OutBusy {
@@ -455,6 +461,14 @@ pub enum Error {
         action: &'static str,
         /// The path.
         path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The work is done, and nobody can be told.
+    #[error("{done}the report could not be printed to stdout")]
+    Stdout {
+        /// ``published `out/runs/…`, but ``, or nothing where printing was all.
+        done: String,
         /// What the system said.
         source: std::io::Error,
     },

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::config::Share;
 use crate::error::{Error, Result};
 
 /// Why a row was not used. The order is the order of the checks: a row has the first reason that holds.
@@ -186,18 +187,13 @@ impl Reconciliation {
         if faults == 0 || faults as f64 / self.read as f64 <= max_rejected {
             return Ok(());
         }
-        let percent = |share: f64| {
-            format!("{:.3}", share * 100.0)
-                .trim_end_matches('0')
-                .trim_end_matches('.')
-                .to_owned()
-                + " %"
-        };
+        // In thousandths of a percent; a limit as it was given.
+        let share = (faults as f64 / self.read as f64 * 1e5).round() / 1e5;
         Err(Error::MaxRejected {
             rejected: faults,
             read: self.read,
-            share: percent(faults as f64 / self.read as f64),
-            limit: percent(max_rejected),
+            share: Share(share).percent(),
+            limit: Share(max_rejected).percent(),
             reasons: self.listed(Reason::is_fault),
         })
     }

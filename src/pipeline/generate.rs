@@ -54,21 +54,30 @@ struct TruthDocument<'a> {
 /// Writes the orders of a plan.
 ///
 /// # Errors
-/// [`Error::Exists`] for a folder that is in use, [`Error::Io`] where the system refuses.
+/// [`Error::Exists`] for a folder or a truth that is there already, [`Error::BadValue`] for a folder without a name,
+/// [`Error::Io`] where the system refuses.
 pub fn generate(
     plan: &Plan,
     id_type: IdType,
     folder: &Path,
     observe: &mut dyn FnMut(u64),
 ) -> Result<Generated> {
+    // The truth is named after the folder.
+    let Some(name) = folder.file_name() else {
+        return Err(Error::BadValue {
+            key: "out".to_owned(),
+            found: format!("`{}`", folder.display()),
+            expected: "a folder with a name of its own, such as `orders`".to_owned(),
+        });
+    };
     let beside = |ending: &str| {
-        let mut name = folder.file_name().unwrap_or_default().to_os_string();
+        let mut name = name.to_os_string();
         name.push(ending);
         folder.with_file_name(name)
     };
-    let mut files = OrderFiles::create(folder)?;
+    let (truth_path, json_path) = (beside(".truth.parquet"), beside(".truth.json"));
+    let mut files = OrderFiles::create(folder, &[&truth_path, &json_path])?;
     let mut summary = Summary::default();
-    let truth_path = beside(".truth.parquet");
     let mut truth = GrowingTable::new(&truth_path);
     for chunk in chunks(plan) {
         for (month, rows) in months(&chunk.orders) {
@@ -79,7 +88,6 @@ pub fn generate(
         observe(summary.total.customers);
     }
     // The orders come last: a folder of orders without its truth would be taken for whole.
-    let json_path = beside(".truth.json");
     let written = write_truth(plan, id_type, &summary, &json_path)
         .and_then(|()| truth.publish())
         .and_then(|_| files.publish());
@@ -107,7 +115,7 @@ fn write_truth(plan: &Plan, id_type: IdType, summary: &Summary, path: &Path) -> 
     };
     let text = serde_json::to_string_pretty(&document)
         .map_err(|error| Error::io("write", path)(error.into()))?;
-    write_new(path, &(text + "\n"), true)
+    write_new(path, &(text + "\n"), false)
 }
 
 /// The rows of each month. Rows are sorted by time, so that a month is a range.

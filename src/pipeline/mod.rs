@@ -25,7 +25,9 @@ use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
-use crate::store::{Manifest, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model};
+use crate::store::{
+    Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
+};
 use crate::{features, rules, tiers};
 
 /// A stage of a job.
@@ -100,7 +102,7 @@ pub struct Checked {
     pub rows: Reconciliation,
     /// Rows rejected for a fault, of which `max_rejected` is the limit.
     pub faults: u64,
-    /// Share of faulty rows from which nothing is published.
+    /// Share of faulty rows above which nothing is published.
     pub max_rejected: f64,
     /// What a person should know.
     pub warnings: Vec<Warning>,
@@ -134,6 +136,10 @@ pub fn fit(config: &Config, observe: Observer<'_>) -> Result<Report> {
 pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Report> {
     let mut job = Job::open("assign", config, observe)?;
     let text = read_model(model)?;
+    job.model = Some(ModelFile {
+        path: model.display().to_string(),
+        sha256: hex::encode(Sha256::digest(&text)),
+    });
     let model = {
         let parsed = Model::parse(&text, model)?;
         parsed.check(config, model)?;
@@ -176,6 +182,8 @@ struct Job<'a> {
     command: &'static str,
     config: &'a Config,
     folder: RunFolder,
+    /// The model that was given; `None` where the job fits its own.
+    model: Option<ModelFile>,
     observe: Observer<'a>,
     timings: Map<String, Value>,
 }
@@ -194,6 +202,7 @@ impl<'a> Job<'a> {
             command,
             config,
             folder: RunFolder::open(Path::new(&config.output.out))?,
+            model: None,
             observe,
             timings: Map::new(),
         })
@@ -295,7 +304,7 @@ impl<'a> Job<'a> {
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
         self.timings
             .insert(Stage::Write.name().to_owned(), seconds(start));
-        let published = self.write_manifest(staging, loaded, assign)?;
+        let published = self.write_manifest(staging, loaded, model.seed, assign)?;
         let mut files: Vec<String> = vec![
             "tiers.json".into(),
             "model.json".into(),
@@ -319,6 +328,7 @@ impl<'a> Job<'a> {
         &self,
         mut staging: Staging<'_>,
         loaded: &Loaded,
+        seed: u64,
         current: bool,
     ) -> Result<Published> {
         let run_id = staging.final_name(&self.run_id(loaded));
@@ -328,6 +338,7 @@ impl<'a> Job<'a> {
             run_id: run_id.clone(),
             command: self.command,
             config: &self.config.effective,
+            model: self.model.as_ref(),
             inputs: &loaded.inputs,
             rows: Rows {
                 read: rows.read,
@@ -343,7 +354,7 @@ impl<'a> Job<'a> {
             peak_memory_bytes: peak_memory_bytes(),
             outputs: &outputs,
             versions: versions(),
-            seed: self.config.cluster.seed,
+            seed,
         };
         staging.json("manifest.json", &manifest)?;
         staging.publish(&run_id, current)
@@ -363,6 +374,9 @@ impl<'a> Job<'a> {
         config.output = crate::config::OutputOptions::default();
         config.input.input = None;
         hash.update(serde_json::to_vec(&config).unwrap_or_default());
+        if let Some(model) = &self.model {
+            hash.update(&model.sha256);
+        }
         let digest = hex::encode(hash.finalize());
         format!("{}-{}", customers.as_of.date, &digest[..8])
     }
@@ -373,10 +387,10 @@ fn seconds(start: Instant) -> Value {
     Value::from((micros as f64 / 1e3).round() / 1e3)
 }
 
-fn versions() -> BTreeMap<&'static str, &'static str> {
+fn versions() -> BTreeMap<&'static str, String> {
     BTreeMap::from([
-        ("tiermill", env!("CARGO_PKG_VERSION")),
-        ("polars", polars::VERSION),
-        ("model_format", "1"),
+        ("tiermill", env!("CARGO_PKG_VERSION").to_owned()),
+        ("polars", polars::VERSION.to_owned()),
+        ("model_format", FORMAT_VERSION.to_string()),
     ])
 }

@@ -3,14 +3,17 @@
 //! In: what the stages found. Out: a [`Model`], and the refusal of one that does not fit the config.
 //! Invariant: a model that was written and read again is the same to the last bit.
 
+mod same;
+mod shape;
+
 use std::path::Path;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::cluster::Clusters;
-use crate::config::{Columns, Config, Feature, K};
+use crate::config::{Config, Feature};
 use crate::error::{Error, Result};
 use crate::features::Fitted;
 use crate::load::Customers;
@@ -29,7 +32,7 @@ pub struct Model {
     pub tiermill_version: String,
     /// As-of of the orders that it was fitted on.
     pub as_of: String,
-    /// What R, F and M meant: a model is only good for numbers that mean the same.
+    /// Which rows counted and what R, F and M meant: a model is only good for numbers that mean the same.
     pub definitions: Map<String, Value>,
     /// Columns of the matrix.
     pub features: Vec<Fitted>,
@@ -47,6 +50,8 @@ pub struct Model {
     pub converged: bool,
     /// Seed of the random starts.
     pub seed: u64,
+    /// Feature whose mean ranked the tiers.
+    pub rank_by: Feature,
     /// Customers that it was fitted on.
     pub customers: u64,
     /// Cut points of the scores.
@@ -69,7 +74,7 @@ impl Model {
             format_version: FORMAT_VERSION,
             tiermill_version: env!("CARGO_PKG_VERSION").to_owned(),
             as_of: customers.as_of.text.clone(),
-            definitions: definitions(config),
+            definitions: same::definitions(config),
             features: columns,
             algorithm: config.cluster.algorithm.to_string(),
             k: tiers.tiers.len(),
@@ -82,6 +87,7 @@ impl Model {
             n_iter: clusters.clustering.n_iter,
             converged: clusters.clustering.converged,
             seed: config.cluster.seed,
+            rank_by: config.tiers.rank_by,
             customers: customers.len() as u64,
             scores,
             tiers: tiers.tiers.clone(),
@@ -112,47 +118,8 @@ impl Model {
         }
         // From the text and not from the value above: only that way floats keep their last bit.
         let model: Self = serde_json::from_str(text).map_err(syntax)?;
-        model.check_shape(path)?;
+        shape::check(&model, path)?;
         Ok(model)
-    }
-
-    fn check_shape(&self, path: &Path) -> Result<()> {
-        let broken = |what: &str, found: usize, expected: usize| Error::ModelBroken {
-            path: path.to_owned(),
-            what: what.to_owned(),
-            found,
-            expected,
-        };
-        if self.tiers.len() != self.k {
-            return Err(broken("tiers", self.tiers.len(), self.k));
-        }
-        if self.centroids.len() != self.k {
-            return Err(broken("centroids", self.centroids.len(), self.k));
-        }
-        for centroid in &self.centroids {
-            if centroid.len() != self.features.len() {
-                return Err(broken(
-                    "coordinates in a centroid",
-                    centroid.len(),
-                    self.features.len(),
-                ));
-            }
-        }
-        let sound = |column: &Fitted| {
-            column.spread.is_finite()
-                && 0.0 < column.spread
-                && column.weight.is_finite()
-                && column.center.is_finite()
-        };
-        let unsound = self.features.iter().filter(|column| !sound(column)).count();
-        if 0 < unsound {
-            return Err(broken(
-                "features without a finite center and a spread above 0",
-                unsound,
-                0,
-            ));
-        }
-        Ok(())
     }
 
     /// Refuses a config under which the numbers would mean something else.
@@ -160,53 +127,7 @@ impl Model {
     /// # Errors
     /// [`Error::ModelMismatch`] with the first setting that differs.
     pub fn check(&self, config: &Config, path: &Path) -> Result<()> {
-        let mismatch = |what: &str, model: String, config: String| Error::ModelMismatch {
-            path: path.to_owned(),
-            what: what.to_owned(),
-            model,
-            config,
-        };
-        let names = |features: &mut dyn Iterator<Item = Feature>| {
-            let names: Vec<String> = features.map(|feature| feature.to_string()).collect();
-            format!("[{}]", names.join(", "))
-        };
-        let ours = names(&mut self.features.iter().map(|column| column.name));
-        let theirs = names(&mut config.features.iter().map(|column| column.feature));
-        if ours != theirs {
-            return Err(mismatch("features", ours, theirs));
-        }
-        for (ours, theirs) in self.features.iter().zip(&config.features) {
-            let share = |share: Option<f64>| {
-                share.map_or_else(|| "none".to_owned(), |share| share.to_string())
-            };
-            let settings = [
-                (
-                    "transform",
-                    ours.transform.to_string(),
-                    theirs.transform.to_string(),
-                ),
-                ("scale", ours.scale.to_string(), theirs.scale.to_string()),
-                ("weight", ours.weight.to_string(), theirs.weight.to_string()),
-                ("winsorise", share(ours.winsorise), share(theirs.winsorise)),
-            ];
-            for (key, model, config) in settings {
-                if model != config {
-                    return Err(mismatch(&format!("{}.{key}", ours.name), model, config));
-                }
-            }
-        }
-        if let K::Fixed(k) = config.cluster.k
-            && k != self.k
-        {
-            return Err(mismatch("k", self.k.to_string(), k.to_string()));
-        }
-        for (key, theirs) in definitions(config) {
-            let ours = self.definitions.get(&key).cloned().unwrap_or(Value::Null);
-            if ours != theirs {
-                return Err(mismatch(&key, written(&ours), written(&theirs)));
-            }
-        }
-        Ok(())
+        same::check(self, config, path)
     }
 
     /// Centroids as a matrix, in order of rank.
@@ -219,37 +140,4 @@ impl Model {
         }
         matrix
     }
-}
-
-/// A setting as it stands in the config.
-fn written(value: &Value) -> String {
-    match value {
-        Value::Null => "none".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// The settings that say what R, F and M are. Names of columns are not among them: tables may differ, numbers may not.
-fn definitions(config: &Config) -> Map<String, Value> {
-    let rfm = &config.rfm;
-    let (level, amount) = match &config.input.columns {
-        Columns::Orders {
-            events: Some((_, weights)),
-            ..
-        } => ("orders", json!({ "weights": weights })),
-        Columns::Orders { amount: None, .. } => ("orders", json!("rows")),
-        Columns::Orders { .. } => ("orders", json!("amounts")),
-        Columns::Customers { .. } => ("customers", json!("ready")),
-    };
-    let mut map = Map::new();
-    map.insert("level".to_owned(), json!(level));
-    map.insert("monetary-of".to_owned(), amount);
-    map.insert("monetary".to_owned(), json!(rfm.monetary));
-    map.insert("count".to_owned(), json!(rfm.count));
-    map.insert("recency".to_owned(), json!(rfm.recency));
-    map.insert("refunds".to_owned(), json!(rfm.refunds));
-    map.insert("window".to_owned(), json!(rfm.window));
-    map.insert("decimals".to_owned(), json!(config.input.decimals));
-    map
 }

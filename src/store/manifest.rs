@@ -16,6 +16,9 @@ pub struct Manifest<'a, I: Serialize> {
     pub command: &'static str,
     /// Effective config.
     pub config: &'a Options,
+    /// The model that `assign` was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'a ModelFile>,
     /// Input files.
     pub inputs: &'a [I],
     /// Where every row went.
@@ -29,9 +32,18 @@ pub struct Manifest<'a, I: Serialize> {
     /// Files of the run, without this one.
     pub outputs: &'a [OutputFile],
     /// Versions of tiermill and of what it stands on.
-    pub versions: BTreeMap<&'static str, &'static str>,
-    /// Seed of the random starts.
+    pub versions: BTreeMap<&'static str, String>,
+    /// Seed of the random starts that found the tiers.
     pub seed: u64,
+}
+
+/// `model` of the manifest.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelFile {
+    /// Where it was read from.
+    pub path: String,
+    /// SHA-256 of its text, hexadecimal.
+    pub sha256: String,
 }
 
 /// `rows` of the manifest.

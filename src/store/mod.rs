@@ -15,7 +15,7 @@ use polars::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use manifest::{Manifest, Rows, peak_memory_bytes};
+pub use manifest::{Manifest, ModelFile, Rows, peak_memory_bytes};
 pub use orders::{GrowingTable, OrderFiles};
 
 use crate::config::RUNS_MARK;
@@ -23,6 +23,9 @@ use crate::error::{Error, Result};
 
 /// Begins the name of a run that is being written.
 const STAGING: &str = ".staging-";
+/// The link to the last run, and the name under which it is made.
+const CURRENT: &str = "current";
+const NEXT: &str = ".current-next";
 /// Rows of a row group: fixed, so that the bytes do not depend on threads or chunks.
 const ROW_GROUP: usize = 262_144;
 
@@ -50,7 +53,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// [`Error::OutNotOurs`] for a folder with other things in it, [`Error::OutBusy`] while another run writes,
-    /// [`Error::Io`] where the system refuses.
+    /// [`Error::CurrentTaken`] where `current` could not be swapped, [`Error::Io`] where the system refuses.
     pub fn open(path: &Path) -> Result<Self> {
         if path.exists() && !path.is_dir() {
             return Err(Error::OutIsFile {
@@ -75,14 +78,10 @@ impl RunFolder {
             .write(true)
             .open(&mark)
             .map_err(Error::io("write to", path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::OutBusy {
-                    path: path.to_owned(),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
+        take(&lock, path)?;
+        let current = path.join(CURRENT);
+        if fs::symlink_metadata(&current).is_ok_and(|found| !found.is_symlink()) {
+            return Err(Error::CurrentTaken { path: current });
         }
         let runs = path.join("runs");
         fs::create_dir_all(&runs).map_err(Error::io("create the folder", &runs))?;
@@ -172,15 +171,23 @@ impl Staging<'_> {
     /// [`Error::Io`]; then nothing is published.
     pub fn publish(mut self, run_id: &str, current: bool) -> Result<Published> {
         sync_folder(&self.path)?;
-        let runs = self.folder.path.join("runs");
+        let folder = &self.folder.path;
+        let runs = folder.join("runs");
         let (run_id, path) = free_name(&runs, run_id);
+        if current {
+            link_next(folder, &run_id)?;
+        }
         fs::rename(&self.path, &path).map_err(Error::io("publish", &path))?;
-        // From here on there is nothing to clean up.
-        self.path = PathBuf::new();
+        // A run that `current` does not get to is taken back.
+        self.path.clone_from(&path);
         sync_folder(&runs)?;
         if current {
-            point_current(&self.folder.path, &run_id)?;
+            let current = folder.join(CURRENT);
+            fs::rename(folder.join(NEXT), &current).map_err(Error::io("publish", &current))?;
         }
+        // From here on there is nothing to clean up.
+        self.path = PathBuf::new();
+        sync_folder(folder)?;
         Ok(Published { run_id, path })
     }
 
@@ -225,6 +232,7 @@ impl Drop for Staging<'_> {
         if !self.path.as_os_str().is_empty() {
             // An error is on its way out already, and the next run tries again.
             let _ = fs::remove_dir_all(&self.path);
+            let _ = fs::remove_file(self.folder.path.join(NEXT));
         }
     }
 }
@@ -250,15 +258,23 @@ fn free_name(runs: &Path, id: &str) -> (String, PathBuf) {
     (name, path)
 }
 
-/// Swaps `current` by rename, so that there is no moment without one.
-fn point_current(folder: &Path, run_id: &str) -> Result<()> {
-    let current = folder.join("current");
-    let next = folder.join(".current-next");
+/// Makes the link that is renamed to `current` later, so that there is no moment without one.
+fn link_next(folder: &Path, run_id: &str) -> Result<()> {
+    let next = folder.join(NEXT);
     let _ = fs::remove_file(&next);
     std::os::unix::fs::symlink(Path::new("runs").join(run_id), &next)
-        .map_err(Error::io("create the link", &next))?;
-    fs::rename(&next, &current).map_err(Error::io("publish", &current))?;
-    sync_folder(folder)
+        .map_err(Error::io("create the link", &next))
+}
+
+/// Takes a lock for as long as the file is open; whoever holds it already writes to `path`.
+fn take(lock: &File, path: &Path) -> Result<()> {
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::OutBusy {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(source)) => Err(Error::io("lock", path)(source)),
+    }
 }
 
 fn sync_folder(path: &Path) -> Result<()> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::*;
 
-use super::{create, sync_folder};
+use super::{create, sync_folder, take};
 use crate::error::{Error, Result};
 
 /// Rows of a file that are collected before they become a row group.
@@ -114,32 +114,43 @@ impl Drop for GrowingTable {
 pub struct OrderFiles {
     folder: PathBuf,
     staging: PathBuf,
+    /// The staging folder, held, so that two processes never write to one folder at once.
+    _lock: File,
     months: BTreeMap<String, GrowingTable>,
 }
 
 impl OrderFiles {
-    /// Begins a folder.
+    /// Begins a folder; none of the paths `beside` it may be taken.
     ///
     /// # Errors
-    /// [`Error::Exists`] for a folder with something in it, [`Error::Io`].
-    pub fn create(folder: &Path) -> Result<Self> {
-        if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
-            || folder.is_file()
+    /// [`Error::Exists`] for what is there already, [`Error::OutBusy`] while another process writes, [`Error::Io`].
+    pub fn create(folder: &Path, beside: &[&Path]) -> Result<Self> {
+        if folder.is_file()
+            || folder.is_symlink()
+            || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
         {
-            return Err(Error::Exists {
-                path: folder.to_owned(),
-                hint: "give `--out` a new or empty folder".to_owned(),
-            });
+            return Err(taken(folder, "give `--out` a new or empty folder"));
+        }
+        if let Some(path) = beside
+            .iter()
+            .find(|path| fs::symlink_metadata(path).is_ok())
+        {
+            return Err(taken(path, "give another `--out`, or move it away"));
         }
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let staging = folder.with_file_name(format!(".{name}.writing"));
-        if staging.exists() {
-            fs::remove_dir_all(&staging).map_err(Error::io("remove", &staging))?;
-        }
         fs::create_dir_all(&staging).map_err(Error::io("create the folder", &staging))?;
+        let lock = File::open(&staging).map_err(Error::io("open", &staging))?;
+        take(&lock, folder)?;
+        // The lock is ours, so whatever stands there belongs to a process that was killed.
+        for entry in fs::read_dir(&staging).map_err(Error::io("list", &staging))? {
+            let entry = entry.map_err(Error::io("list", &staging))?;
+            fs::remove_file(entry.path()).map_err(Error::io("remove", entry.path()))?;
+        }
         Ok(Self {
             folder: folder.to_owned(),
             staging,
+            _lock: lock,
             months: BTreeMap::new(),
         })
     }
@@ -186,6 +197,13 @@ impl Drop for OrderFiles {
         if !self.staging.as_os_str().is_empty() {
             let _ = fs::remove_dir_all(&self.staging);
         }
+    }
+}
+
+fn taken(path: &Path, hint: &str) -> Error {
+    Error::Exists {
+        path: path.to_owned(),
+        hint: hint.to_owned(),
     }
 }
 

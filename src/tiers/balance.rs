@@ -3,7 +3,7 @@
 //! In: cluster sizes and the features behind them. Out: warnings that say which transform would help.
 
 use crate::cluster::Clustering;
-use crate::config::{Scale, Transform};
+use crate::config::{Scale, Share, Transform};
 use crate::error::{Result, Warning};
 use crate::features::{Fitted, power, power_lambda, quantile_positions, raw, skewness};
 use crate::load::Customers;
@@ -46,13 +46,13 @@ pub(super) fn warnings(
         let noun = if small == 1 {
             "tier holds"
         } else {
-            "tiers hold"
+            "tiers each hold"
         };
         warnings.push(Warning::new(
             "small_tiers",
             format!(
-                "{small} {noun} less than {} % of the customers (`min-share`); {advice}",
-                min_share * 100.0
+                "{small} {noun} less than {} of the customers (`min-share`); {advice}",
+                Share(min_share).percent()
             ),
         ));
     }

@@ -235,24 +235,24 @@ fn numbered(n: usize) -> String {
     format!("{n}{ending}")
 }
 
-/// The same in Chinese.
+/// The same in Chinese; between the ends stands an ordinal.
 fn qualifier_zh(feature: Feature, place: usize, count: usize) -> String {
-    let (quantity, more, most, least) = match feature {
-        Feature::RecencyDays => ("购买", "近", "最近", "最远"),
-        Feature::Frequency => ("订单", "多", "最多", "最少"),
-        Feature::Monetary => ("消费", "高", "最高", "最低"),
-        Feature::TenureDays => ("注册", "久", "最久", "最新"),
-        Feature::Aov => ("客单价", "高", "最高", "最低"),
+    let (best, (before, after), worst) = match feature {
+        Feature::RecencyDays => ("最近购买", ("第", "近购买"), "最久未购"),
+        Feature::Frequency => ("订单最多", ("订单第", "多"), "订单最少"),
+        Feature::Monetary => ("消费最高", ("消费第", "高"), "消费最低"),
+        Feature::TenureDays => ("首购最早", ("首购第", "早"), "首购最晚"),
+        Feature::Aov => ("客单价最高", ("客单价第", "高"), "客单价最低"),
     };
     match place {
-        0 => format!("{quantity}{most}"),
-        end if end + 1 == count => format!("{quantity}{least}"),
+        0 => best.to_owned(),
+        end if end + 1 == count => worst.to_owned(),
         _ => {
             const DIGITS: [&str; 9] = ["二", "三", "四", "五", "六", "七", "八", "九", "十"];
             let ordinal = DIGITS
                 .get(place - 1)
                 .map_or_else(|| (place + 1).to_string(), |&digit| digit.to_owned());
-            format!("{quantity}第{ordinal}{more}")
+            format!("{before}{ordinal}{after}")
         }
     }
 }
@@ -275,10 +275,16 @@ mod tests {
                 "lowest spend"
             ]
         );
-        let chinese: Vec<String> = (0..3)
-            .map(|place| qualifier_zh(Feature::RecencyDays, place, 3))
-            .collect();
-        assert_eq!(chinese, ["购买最近", "购买第二近", "购买最远"]);
+        let chinese = |feature| [0, 1, 2].map(|place| qualifier_zh(feature, place, 3));
+        for (feature, expected) in [
+            (Feature::RecencyDays, ["最近购买", "第二近购买", "最久未购"]),
+            (Feature::Frequency, ["订单最多", "订单第二多", "订单最少"]),
+            (Feature::Monetary, ["消费最高", "消费第二高", "消费最低"]),
+            (Feature::TenureDays, ["首购最早", "首购第二早", "首购最晚"]),
+            (Feature::Aov, ["客单价最高", "客单价第二高", "客单价最低"]),
+        ] {
+            assert_eq!(chinese(feature), expected);
+        }
     }
 
     #[test]

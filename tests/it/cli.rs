@@ -141,12 +141,46 @@ fn the_help_of_run_has_its_headings_and_examples_and_no_notes_of_ours() {
 }
 
 #[test]
+fn the_help_of_every_job_says_what_holds_when_nobody_says_otherwise() {
+    let work = Workdir::new();
+    for command in ["check", "run", "fit", "assign", "config"] {
+        let help = work.tiermill(&format!("{command} -h")).success().stdout;
+        let words: Vec<&str> = help.split_whitespace().collect();
+        let help = words.join(" ");
+        for setting in [
+            "Share of faulty rows above which nothing is published [default: 0.01]",
+            "Columns of the feature matrix [default: recency_days,frequency,monetary]",
+            "Restarts, of which the best is kept [default: 10]",
+            "that is believed [default: 30d]",
+            "Folder that receives the runs [default: out]",
+            "Count exact duplicate rows once [default: false]",
+        ] {
+            assert!(help.contains(setting), "{command}: {setting}: {help}");
+        }
+    }
+}
+
+#[test]
+fn examples_are_indented_from_the_first_line() {
+    let work = Workdir::new();
+    for command in ["init", "config"] {
+        let help = work.tiermill(&format!("{command} --help")).success().stdout;
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap();
+        let first = format!("  tiermill {command} ");
+        assert!(examples.starts_with(&first), "{command}: {examples}");
+        assert!(!help.contains("> tiermill.toml"), "{help}");
+    }
+}
+
+#[test]
 fn examples_fit_a_terminal_of_80_columns() {
     let work = Workdir::new();
     let mut faults = Vec::new();
     for (command, from) in [
         ("", "First time"),
         ("run", "With a config"),
+        ("config", "Examples"),
+        ("init", "Examples"),
         ("generate", "The truth stands"),
     ] {
         let help = work.tiermill(&format!("{command} --help")).success().stdout;
@@ -248,7 +282,7 @@ fn run_prints_tiers_rows_and_files() {
         k = 2 was set.
 
          #  Tier            名称          Code  Customers   Share  Revenue   Share  Recency  Orders  Monetary
-         1  Key value       重要价值客户  111           2  33.3 %   210.50  87.4 %        2       2    105.25
+         1  Key value       重要价值客户  111           2  33.3 %   210.50  87.4 %      1.5     2.5    105.25
          2  General retain  一般挽留客户  000           4  66.7 %    30.25  12.6 %       46       1      7.62
 
         Code: recency, frequency, monetary; 1 is better than the mean of all customers. Recency (days), orders and monetary are medians.
@@ -294,10 +328,16 @@ fn check_prints_rows_by_reason() {
          before_window      3  27.3 %  asked for  before the window
          refund_dropped     1   9.1 %  asked for  negative amount, dropped
 
-        Faulty rows: 0 (0.0 %); `max-rejected` allows 1.0 %.
+        Faulty rows: 0 (0.0 %); `max-rejected` allows 1 %.
         ");
     });
     assert!(!work.join("out").exists(), "check writes nothing");
+    let strict = work.tiermill(&format!("check {} --max-rejected 0.01%", flags()));
+    assert!(
+        strict.stdout.ends_with("`max-rejected` allows 0.01 %.\n"),
+        "{}",
+        strict.stdout
+    );
     let clean = work.tiermill(&format!("check {}", flags())).success();
     filtered(|| {
         assert_snapshot!(clean.answer(), @r"
@@ -305,7 +345,7 @@ fn check_prints_rows_by_reason() {
 
         Rows 11 read = 11 used + 0 rejected
 
-        Faulty rows: 0 (0.0 %); `max-rejected` allows 1.0 %.
+        Faulty rows: 0 (0.0 %); `max-rejected` allows 1 %.
         ");
     });
 }
@@ -450,6 +490,7 @@ fn stderr_is_empty_when_quiet_and_all_is_well() {
     };
     assert_eq!(words("--quiet").stderr, "");
     assert_eq!(words("-q").stderr, "");
+    assert_ne!(words("--quiet false").stderr, "");
     assert_eq!(
         words("--deduplicate").stderr,
         "tiermill: 1/5 load\ntiermill: 2/5 features\ntiermill: 3/5 cluster\ntiermill: 4/5 tiers\ntiermill: 5/5 write\n"
@@ -586,6 +627,65 @@ fn a_reader_that_goes_away_is_no_fault() {
 }
 
 #[test]
+fn a_report_that_cannot_be_printed_does_not_take_back_what_was_done() {
+    if !Path::new("/dev/full").exists() {
+        eprintln!("there is no /dev/full here: a full stdout is not checked");
+        return;
+    }
+    let work = six();
+    let into_full = |arguments: &str| {
+        let script = format!(
+            "exec '{}' {arguments} > /dev/full",
+            env!("CARGO_BIN_EXE_tiermill")
+        );
+        let mut command = Command::new("sh");
+        let output = command.args(["-c", &script]).current_dir(work.path());
+        let output = output.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        format!("exit {}\n{stderr}", output.status.code().unwrap())
+    };
+    let run = format!(
+        "run {} --k 2 --quiet --where \"customer <> 'eve'\"",
+        flags()
+    );
+    filtered(|| {
+        assert_snapshot!(into_full(&run), @r"
+        exit 1
+        error: published `out/runs/[RUN]`, but the report could not be printed to stdout
+          Caused by: No space left on device (os error 28)
+        ");
+    });
+    assert!(work.current().join("assignments.parquet").exists());
+    assert_snapshot!(into_full("generate --customers 3 --out made"), @r"
+    exit 1
+    error: wrote `made`, but the report could not be printed to stdout
+      Caused by: No space left on device (os error 28)
+    ");
+    assert!(work.join("made").exists());
+    assert_snapshot!(into_full("config"), @r"
+    exit 1
+    error: the report could not be printed to stdout
+      Caused by: No space left on device (os error 28)
+    ");
+}
+
+#[test]
+fn a_printed_config_holds_in_another_folder_too() {
+    let work = six();
+    let printed = work.tiermill(&format!("config {}", flags())).success();
+    work.write("conf/printed.toml", &printed.stdout);
+    work.tiermill("check --config conf/printed.toml").success();
+    let out = format!("out = \"{}\"", work.join("out").display());
+    assert!(printed.stdout.contains(&out), "{}", printed.stdout);
+    let far = work.tiermill("config --input s3://shop/*.parquet");
+    assert!(
+        far.stdout.contains("\"s3://shop/*.parquet\""),
+        "{}",
+        far.stdout
+    );
+}
+
+#[test]
 fn config_prints_what_there_is_and_then_what_is_missing() {
     let work = Workdir::new();
     let ran = work.tiermill("config --customer who");
@@ -613,16 +713,10 @@ fn the_config_of_the_folder_is_read_and_another_one_on_request() {
         work.json("manifest.json")["config"]["input"]["amount"],
         "amount"
     );
-    work.tiermill("run --config conf/other.toml").success();
+    let ran = work.tiermill("run --config conf/other.toml").success();
     assert!(work.join("tiers/current").exists());
-    let missing = work.tiermill("run --config nowhere.toml");
-    assert_snapshot!(missing.problem(), @r"
-    exit 2
-    error: cannot read the config `nowhere.toml`
-      Caused by: No such file or directory (os error 2)
-
-    hint: `tiermill init PATH` writes a config for a Parquet input
-    ");
+    let answer = ran.answer();
+    assert!(answer.contains("\nPublished tiers/runs/"), "{answer}");
 }
 
 #[test]
@@ -699,6 +793,8 @@ fn man_pages_are_roff_one_for_each_command() {
         assert!(!page.contains("Arguments of"), "{page}");
     }
     assert!(read("tiermill-run.1").contains("\\-\\-max\\-rejected"));
+    assert_eq!(names(&work.join("share/man1")).len(), 1 + COMMANDS.len());
+    assert!(!main.contains("tiermill\\-help"), "{main}");
 }
 
 #[test]
@@ -930,6 +1026,50 @@ fn generate_leaves_a_folder_alone_that_is_in_use() {
     assert_eq!(names(work.path()), ["made"]);
     std::fs::remove_file(work.join("made/notes.txt")).unwrap();
     work.tiermill("generate --customers 3 --out made").success();
+}
+
+#[test]
+fn generate_refuses_before_any_work_what_it_could_not_finish() {
+    let work = Workdir::new();
+    work.write("made.truth.json", "mine");
+    let refused = |out: &str| {
+        // So many customers that the test would not end, were the work done first.
+        let ran = work.tiermill(&format!("generate --customers 900000000 --out {out}"));
+        ran.problem()
+    };
+    assert_snapshot!(refused("made"), @r"
+    exit 1
+    error: `made.truth.json` exists already
+
+    hint: give another `--out`, or move it away
+    ");
+    assert_snapshot!(refused("."), @r"
+    exit 2
+    error: `out` is `.`, expected a folder with a name of its own, such as `orders`
+    ");
+    assert_eq!(names(work.path()), ["made.truth.json"]);
+    assert_eq!(
+        std::fs::read(work.join("made.truth.json")).unwrap(),
+        b"mine"
+    );
+
+    // Another process is writing to the same folder.
+    work.write(".other.writing/orders-1999-01.parquet", "half");
+    let lock = std::fs::File::open(work.join(".other.writing")).unwrap();
+    lock.lock().unwrap();
+    assert_snapshot!(refused("other"), @r"
+    exit 1
+    error: another tiermill is writing to `other`
+
+    hint: wait for it to end, or give another `--out`
+    ");
+    assert_eq!(names(&work.join(".other.writing")).len(), 1);
+    // Killed, it leaves what the next one sweeps up.
+    drop(lock);
+    work.tiermill("generate --customers 3 --out other")
+        .success();
+    assert!(!work.join(".other.writing").exists());
+    assert!(!names(&work.join("other")).contains(&"orders-1999-01.parquet".to_owned()));
 }
 
 #[test]

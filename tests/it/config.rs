@@ -515,6 +515,14 @@ fn names_codes_and_weights_are_checked_too() {
             "`tier-names-zh` is `甲` twice, expected each name once",
         ),
         (
+            "k = 2\ntier-names = ['A', ' ']",
+            "`tier-names` is an empty name, expected a name for each tier",
+        ),
+        (
+            "[tiers.code-names]\n111 = { en = 'A', zh = '' }",
+            "`code-names` is empty for `111`, expected a name, or none to keep the one built in",
+        ),
+        (
             "[tiers.code-names]\n211 = { en = 'A' }",
             "`code-names` is `211`, expected codes from `000` to `111`",
         ),

@@ -432,7 +432,13 @@ fn assign_with_the_model_of_a_run_is_that_run_bit_for_bit() {
     assert!(ran[2] == assigned[2], "model.json differs");
     let tiers: Value = serde_json::from_slice(&assigned[1]).unwrap();
     assert_eq!(tiers["k_reason"], "the model has k = 3");
-    check_manifest(&work.join("again/current").canonicalize().unwrap());
+    let manifest = check_manifest(&work.join("again/current").canonicalize().unwrap());
+    assert_eq!(manifest["seed"], 42, "the seed that found the tiers");
+    let listed = check_manifest(&work.current())["outputs"].clone();
+    let files = listed.as_array().unwrap();
+    let file = files.iter().find(|file| file["path"] == "model.json");
+    assert_eq!(manifest["model"]["sha256"], file.unwrap()["sha256"]);
+    assert_eq!(manifest["model"]["path"], model.to_str().unwrap());
 }
 
 /// Through the library, in a folder of its own.
@@ -506,6 +512,21 @@ fn another_config_or_input_gets_another_name() {
 }
 
 #[test]
+fn another_model_gets_another_name() {
+    let job = Job::new(six_customers(), "");
+    let name = |k: u32| {
+        let text = job.text.replace("k = 2", &format!("k = {k}"));
+        let model = fit(&config(&text), &mut |_| {}).unwrap().directory;
+        let auto = config(&job.text.replace("k = 2", "k = 'auto'"));
+        let assigned = assign(&auto, &model.join("model.json"), &mut |_| {});
+        assigned.unwrap().run_id
+    };
+    let two = name(2);
+    assert_ne!(name(3), two);
+    assert_eq!(name(2), format!("{two}-2"));
+}
+
+#[test]
 fn fit_publishes_a_model_and_leaves_current_alone() {
     let job = Job::new(six_customers(), "");
     let first = job.run();
@@ -546,6 +567,37 @@ fn a_published_run_leaves_nothing_half_done_beside_it() {
     };
     assert_eq!(list("out"), [".tiermill", "current", "runs"]);
     assert_eq!(list("out/runs").len(), 2);
+}
+
+#[test]
+fn a_run_that_current_cannot_get_to_is_not_published() {
+    let job = Job::new(six_customers(), "");
+    let out = job.work.join("out");
+    let error = run(&config(&job.text), &mut |stage| {
+        if stage.name() == "write" {
+            std::fs::create_dir_all(out.join("current/mine")).unwrap();
+        }
+    })
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("cannot publish `{}/current`", out.display())
+    );
+    let left = |folder: &str| std::fs::read_dir(out.join(folder)).unwrap().count();
+    assert_eq!(left("runs"), 0, "half published");
+    assert!(std::fs::symlink_metadata(out.join(".current-next")).is_err());
+
+    // Once it is there, no work is done at all.
+    let mut stages = 0;
+    let error = run(&config(&job.text), &mut |_| stages += 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "`{}/current` is not the link that points to the last run",
+            out.display()
+        )
+    );
+    assert!(stages == 0 && error.hint().is_some() && left("current") == 1);
 }
 
 #[test]
@@ -615,6 +667,162 @@ fn a_model_that_does_not_fit_is_refused_with_the_reason() {
         .unwrap()
         .count();
     assert_eq!(runs, 1, "nothing was published");
+}
+
+/// `assign` with the model of a run under `fitted`, by a config that says `given` instead.
+fn assigned_under(fitted: &str, given: &str) -> tiermill::Result<Report> {
+    let mut orders = six_customers();
+    let paid = orders.column("amount").unwrap().clone();
+    orders.with_column(paid.with_name("paid".into())).unwrap();
+    let job = Job::new(orders, fitted);
+    let model = job.run().directory.join("model.json");
+    let base = job.text.strip_suffix(fitted).unwrap();
+    let base = if given.contains("amount =") {
+        base.replace("amount = 'amount'\n", "")
+    } else {
+        base.to_owned()
+    };
+    assign(&config(&format!("{base}{given}")), &model, &mut |_| {})
+}
+
+#[test]
+fn a_config_that_means_something_else_is_refused_by_the_setting_that_differs() {
+    for (fitted, given, what) in [
+        (
+            "",
+            "order = 'invoice'",
+            "`count` = rows, the config says order-column",
+        ),
+        ("count = 'days'", "", "`count` = days, the config says rows"),
+        (
+            "",
+            "deduplicate = true",
+            "`deduplicate` = false, the config says true",
+        ),
+        (
+            "",
+            "where = 'amount < 99'",
+            "`where` = none, the config says amount < 99",
+        ),
+        (
+            "",
+            "amount = 'amount * 2'",
+            "`amount` = column, the config says amount * 2",
+        ),
+        (
+            "count = 'days'",
+            "count = 'days'\ntimezone = 'Asia/Shanghai'",
+            "`timezone` = none, the config says Asia/Shanghai",
+        ),
+        (
+            "",
+            "rank-by = 'frequency'",
+            "`rank-by` = monetary, the config says frequency",
+        ),
+        (
+            "",
+            "tier-names = ['A', 'B']",
+            "`tier-names` = [Key value, General retain], the config says [A, B]",
+        ),
+        (
+            "",
+            "tier-names-zh = ['甲', '乙']",
+            "`tier-names-zh` = [重要价值客户, 一般挽留客户], the config says [甲, 乙]",
+        ),
+        (
+            "[tiers.code-names]\n111 = { en = 'VIP' }",
+            "[tiers.code-names]\n111 = { en = 'Gold' }",
+            "`code-names.111` = VIP, the config says Gold",
+        ),
+    ] {
+        let error = assigned_under(fitted, given).unwrap_err().to_string();
+        let (_, found) = error.split_once(" was fitted with ").unwrap();
+        assert_eq!(found, what, "{fitted:?}, then {given:?}");
+    }
+}
+
+#[test]
+fn a_config_that_means_the_same_is_accepted_however_it_says_so() {
+    for (fitted, given) in [
+        ("", "amount = 'paid'"),
+        ("", "count = 'rows'"),
+        ("", "timezone = 'Asia/Shanghai'"),
+        ("tier-names = ['A', 'B']", ""),
+        ("tier-names = ['A', 'B']", "tier-names = ['A', 'B']"),
+        (
+            "",
+            "[tiers.code-names]\n111 = { en = 'Key value' }\n010 = { en = 'Z' }",
+        ),
+    ] {
+        let assigned = assigned_under(fitted, given);
+        assigned.unwrap_or_else(|error| panic!("{fitted:?}, then {given:?}: {error}"));
+    }
+}
+
+#[test]
+fn a_model_that_no_fit_could_have_written_is_refused_by_the_field() {
+    let job = Job::new(six_customers(), "");
+    let path = job.run().directory.join("model.json");
+    let saved: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for (place, key, value, message) in [
+        (
+            "/scores",
+            "monetary",
+            json!([1, 2, 3]),
+            "3 cut points in `scores.monetary`, expected 4",
+        ),
+        (
+            "/scores",
+            "frequency",
+            json!([1, 3, 2, 4]),
+            "1 lists in `scores.frequency` that do not ascend, expected 0",
+        ),
+        (
+            "/features/0",
+            "weight",
+            json!(0),
+            "1 features without a `weight` above 0, expected 0",
+        ),
+        (
+            "/features/0",
+            "winsor",
+            json!([2, 1]),
+            "1 features with a `winsor` whose ends are swapped, expected 0",
+        ),
+        (
+            "/features/1",
+            "lambda",
+            json!(0.5),
+            "1 features with a `lambda` that their transform cannot have, expected 0",
+        ),
+        (
+            "/features/2",
+            "quantiles",
+            json!([1]),
+            "1 features with `quantiles` that are not two or more, ascending, expected 0",
+        ),
+        (
+            "/tiers/0",
+            "rank",
+            json!(2),
+            "1 `tiers` out of the order of their rank, expected 0",
+        ),
+    ] {
+        let mut model = saved.clone();
+        model.pointer_mut(place).unwrap()[key] = value;
+        let error = Model::parse(&model.to_string(), Path::new("M")).unwrap_err();
+        assert_eq!(error.to_string(), format!("model `M` has {message}"));
+    }
+    let mut empty = saved;
+    for (key, value) in [
+        ("k", json!(0)),
+        ("tiers", json!([])),
+        ("centroids", json!([])),
+    ] {
+        empty[key] = value;
+    }
+    let error = Model::parse(&empty.to_string(), Path::new("M")).unwrap_err();
+    assert_eq!(error.to_string(), "model `M` has 0 tiers, expected 2");
 }
 
 #[test]

@@ -348,7 +348,7 @@ fn tiers_of_one_code_are_told_apart_by_what_differs_most() {
                 (490.0, 1, 1.1),
             ],
             ["Key value · most recent", "Key value · least recent"],
-            ["重要价值客户 · 购买最近", "重要价值客户 · 购买最远"],
+            ["重要价值客户 · 最近购买", "重要价值客户 · 最久未购"],
         ),
         (
             vec![
@@ -701,6 +701,21 @@ fn a_tier_with_almost_everybody_is_a_warning_that_names_what_helps() {
     assert_eq!((feature.as_str(), key.as_str()), ("monetary", "transform"));
     assert!(value != "none" && promised.is_some(), "{warnings:?}");
     check_advice(&clustered, lines, &warnings);
+}
+
+#[test]
+fn several_small_tiers_are_each_below_the_share_that_was_set() {
+    let people: Vec<Row> = (0..100)
+        .map(|n| (f64::from(n), i64::from(n % 7 + 1), f64::from(n)))
+        .collect();
+    let labels: Vec<usize> = (0..100).map(|n: usize| n.saturating_sub(97)).collect();
+    let clustered = Clustered::new(&people, &labels, "min-share = 0.07");
+    let warnings = clustered.rank().warnings;
+    let small = &warnings[1].message;
+    assert!(
+        small.starts_with("2 tiers each hold less than 7 % of the customers (`min-share`); "),
+        "{small}"
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = ROOT / "target" / "debug" / "tiermill"
+BINARY = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "tiermill"
 FEATURES = ("recency_days", "frequency", "monetary")
 SAME_BYTES = ("assignments.parquet", "tiers.json", "model.json")
 PUBLISHED = (*SAME_BYTES, "manifest.json", "rejected.parquet")
