@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::breaks::{breaks, distinct};
-use crate::error::{Result, Warning};
+use crate::error::{Error, Result, Warning};
 use crate::features::sketch::Grid;
 
 /// A band with more of the rows than this leaves little for the others.
@@ -85,7 +85,9 @@ impl BandGrid {
     /// The cell of a row, from 0; the last column counts fastest.
     pub fn cell(&self, row: ArrayView1<'_, f64>) -> usize {
         let pairs = self.columns.iter().zip(row);
-        pairs.fold(0, |cell, (bands, &value)| cell * bands.len() + bands.band(value))
+        pairs.fold(0, |cell, (bands, &value)| {
+            cell * bands.len() + bands.band(value)
+        })
     }
 
     /// Band of each column in a cell.
@@ -102,14 +104,22 @@ impl BandGrid {
 
     /// The cell of a row, and its margin: the least of its columns.
     pub fn place(&self, row: ArrayView1<'_, f64>) -> (usize, f64) {
-        let margins = self.columns.iter().zip(row).map(|(bands, &value)| bands.margin(value));
+        let margins = self
+            .columns
+            .iter()
+            .zip(row)
+            .map(|(bands, &value)| bands.margin(value));
         (self.cell(row), margins.fold(1.0, f64::min))
     }
 
     /// Means of the bands of a cell.
     pub fn middle(&self, cell: usize) -> Vec<f64> {
         let bands = self.bands_of(cell);
-        self.columns.iter().zip(bands).map(|(column, band)| column.centers[band]).collect()
+        self.columns
+            .iter()
+            .zip(bands)
+            .map(|(column, band)| column.centers[band])
+            .collect()
     }
 }
 
@@ -118,7 +128,7 @@ impl BandGrid {
 /// A column with fewer distinct values than bands has one band for each value, and a warning says so.
 ///
 /// # Errors
-/// As [`Grid::covering`] and [`breaks`].
+/// As [`Grid::covering`].
 pub(super) fn cut(
     matrix: ArrayView2<'_, f64>,
     n_bands: usize,
@@ -155,10 +165,19 @@ fn cut_column(
     which: (usize, usize),
 ) -> Result<(Bands, usize)> {
     let (feature, n_bands) = which;
-    let fixed: Vec<i64> = column.iter().map(|&value| grid.fixed(feature, value)).collect();
+    let fixed: Vec<i64> = column
+        .iter()
+        .map(|&value| grid.fixed(feature, value))
+        .collect();
     let (values, counts) = distinct(&fixed);
-    let best = breaks(&values, &counts, n_bands)?.pop();
-    let upper = best.as_ref().map_or_else(Vec::new, |best| best.upper.clone());
+    let best = breaks(&values, &counts, n_bands)
+        .map_err(|source| Error::Breaks {
+            source: Box::new(source),
+        })?
+        .pop();
+    let upper = best
+        .as_ref()
+        .map_or_else(Vec::new, |best| best.upper.clone());
     let n = upper.len() + 1;
     let (mut sums, mut sizes) = (vec![0_i128; n], vec![0_u64; n]);
     let mut greatest = vec![f64::NEG_INFINITY; n];
@@ -169,7 +188,11 @@ fn cut_column(
         greatest[band] = greatest[band].max(value);
     }
     let unit = grid.unit(feature);
-    let centers = sums.iter().zip(&sizes).map(|(&sum, &size)| sum as f64 / size as f64 * unit).collect();
+    let centers = sums
+        .iter()
+        .zip(&sizes)
+        .map(|(&sum, &size)| sum as f64 / size as f64 * unit)
+        .collect();
     greatest.truncate(n - 1);
     let bands = Bands {
         cuts: greatest,
@@ -234,7 +257,13 @@ mod tests {
 
     #[test]
     fn margins_are_none_in_the_middle_and_one_at_the_mean() {
-        let bands = Bands { cuts: vec![1.0], centers: vec![0.5, 10.5], sizes: vec![2, 2], within_ss: 1.0, gvf: 0.9 };
+        let bands = Bands {
+            cuts: vec![1.0],
+            centers: vec![0.5, 10.5],
+            sizes: vec![2, 2],
+            within_ss: 1.0,
+            gvf: 0.9,
+        };
         assert!((bands.margin(0.5) - 1.0).abs() < 1e-12);
         assert!(bands.margin(5.5).abs() < 1e-12);
         assert!((bands.margin(10.0) - (9.5 - 0.5) / 10.0).abs() < 1e-12);
@@ -242,7 +271,8 @@ mod tests {
 
     #[test]
     fn one_value_for_most_is_said_aloud() {
-        let matrix = Array2::from_shape_fn((100, 1), |(row, _)| if row < 98 { 1.0 } else { row as f64 });
+        let matrix =
+            Array2::from_shape_fn((100, 1), |(row, _)| if row < 98 { 1.0 } else { row as f64 });
         let (grid, warnings) = cut(matrix.view(), 2, &["frequency".to_owned()]).unwrap();
         assert_eq!(grid.columns[0].sizes, [98, 2]);
         assert_eq!(warnings[0].code, "dominant_band");

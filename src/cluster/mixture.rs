@@ -4,10 +4,10 @@
 //! Invariant: components stand in the order of the coordinates of their means; what a row belongs to is a pure function
 //! of the row and the mixture. linfa-clustering finds the components; everything after that is recounted here.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::GaussianMixtureModel;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,16 @@ pub struct Mixture {
     pub covariances: Vec<Vec<f64>>,
 }
 
+impl Mixture {
+    /// The components in another order.
+    pub fn of(&self, order: &[usize]) -> Self {
+        Self {
+            weights: order.iter().map(|&i| self.weights[i]).collect(),
+            covariances: order.iter().map(|&i| self.covariances[i].clone()).collect(),
+        }
+    }
+}
+
 /// Fits k components. `order` visits the rows so that neighbours in it are neighbours in space.
 pub(super) fn fit(
     matrix: ArrayView2<'_, f64>,
@@ -37,7 +47,11 @@ pub(super) fn fit(
     search: Search,
 ) -> Result<(Array2<f64>, Mixture)> {
     let step = order.len().div_ceil(MIXTURE_ROWS).max(1);
-    let rows: Vec<usize> = order.iter().step_by(step).map(|&row| row as usize).collect();
+    let rows: Vec<usize> = order
+        .iter()
+        .step_by(step)
+        .map(|&row| row as usize)
+        .collect();
     let sample = DatasetBase::from(matrix.select(Axis(0), &rows));
     let random = Xoshiro256Plus::seed_from_u64(search.seed);
     let model = GaussianMixtureModel::params_with_rng(k, random)
@@ -81,12 +95,17 @@ impl Likelihoods {
         if mixture.weights.len() != k || mixture.covariances.len() != k {
             return None;
         }
-        let factors: Vec<Vec<f64>> =
-            mixture.covariances.iter().map(|covariance| cholesky(covariance, d)).collect::<Option<_>>()?;
+        let factors: Vec<Vec<f64>> = mixture
+            .covariances
+            .iter()
+            .map(|covariance| cholesky(covariance, d))
+            .collect::<Option<_>>()?;
         let heights = factors
             .iter()
             .zip(&mixture.weights)
-            .map(|(factor, weight)| weight.ln() - (0..d).map(|i| factor[i * d + i].ln()).sum::<f64>())
+            .map(|(factor, weight)| {
+                weight.ln() - (0..d).map(|i| factor[i * d + i].ln()).sum::<f64>()
+            })
             .collect();
         Some(Self {
             means,
@@ -166,12 +185,17 @@ mod tests {
 
     #[test]
     fn posteriors_are_those_of_the_formula() {
-        let density = |x: f64, mean: f64, variance: f64| (-(x - mean).powi(2) / (2.0 * variance)).exp() / variance.sqrt();
+        let density = |x: f64, mean: f64, variance: f64| {
+            (-(x - mean).powi(2) / (2.0 * variance)).exp() / variance.sqrt()
+        };
         for x in [-3.0, 0.0, 1.0, 1.7, 2.5, 9.0] {
             let (a, b) = (density(x, 0.0, 1.0), density(x, 4.0, 4.0));
             let (component, margin) = two().place(array![x].view());
             assert_eq!(component, usize::from(a < b), "{x}");
-            assert!((margin - (a - b).abs() / (a + b)).abs() < 1e-12, "{x}: {margin}");
+            assert!(
+                (margin - (a - b).abs() / (a + b)).abs() < 1e-12,
+                "{x}: {margin}"
+            );
         }
     }
 

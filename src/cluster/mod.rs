@@ -5,19 +5,27 @@
 //! gives, and its inertia is recounted from them. Clusters stand in an order of their own coordinates, so that the numbers
 //! of a random start never leave this module. It is the only code that knows linfa.
 
+mod bands;
+pub mod breaks;
 mod choose;
 pub mod kmeans;
 mod linfa;
+mod mixture;
+mod place;
 mod quality;
 mod resample;
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+pub use bands::{BandGrid, Bands};
 pub use choose::STABILITY_FLOOR;
 pub use kmeans::{KMeans, KMeansParams, KMeansValidParams};
+pub use mixture::{Likelihoods, Mixture};
+pub use place::{Placer, Shape};
 pub use quality::{Quality, SILHOUETTE_CELLS, silhouette};
 
-use crate::config::{Algorithm, ClusterConfig, K};
+use crate::config::{Algorithm, ClusterConfig, K, Method};
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::{Sketch, Sketched};
 use choose::Evidence;
@@ -31,14 +39,16 @@ const CLOUD_CELLS: usize = 4_096;
 /// Numbers of clusters at which the data are held against a cloud.
 const CLOUD_KS: [usize; 4] = [2, 3, 5, 8];
 
-/// What k-means found.
+/// The clusters that were found.
 #[derive(Debug, Clone)]
 pub struct Clustering {
-    /// k × features, in the scaled space, ascending by coordinates.
+    /// How they divide the space.
+    pub shape: Shape,
+    /// k × features, in the scaled space, ascending by coordinates (by cell, of bands).
     pub centroids: Array2<f64>,
     /// Cluster of each customer, an index into `centroids`.
     pub labels: Vec<u32>,
-    /// Customers in each cluster; none is empty.
+    /// Customers in each cluster; none is empty, but cells of a grid may be.
     pub sizes: Vec<u64>,
     /// Sum of squared distances of all customers to their centroid, in the scaled space (scikit-learn's `inertia_`).
     pub inertia: f64,
@@ -96,6 +106,18 @@ pub fn cluster(
             found: matrix.nrows(),
         });
     }
+    match config.method {
+        Method::Kmeans => by_k(matrix, sketched, config),
+        Method::Breaks => by_bands(matrix, config),
+    }
+}
+
+/// Clusters of every k that is asked for, of which one is taken.
+fn by_k(
+    matrix: ArrayView2<'_, f64>,
+    sketched: &Sketched,
+    config: &ClusterConfig,
+) -> Result<Clusters> {
     let (k_min, k_max) = match config.k {
         K::Fixed(k) => (k, k),
         K::Auto => (config.k_min, config.k_max),
@@ -111,24 +133,32 @@ pub fn cluster(
         max_iter: config.max_iter,
         seed: config.seed,
     };
-    let one = |k: usize| match config.algorithm {
-        Algorithm::Linfa => linfa::starts(matrix, k, search).map(|starts| {
-            let ends = starts
-                .into_iter()
-                .map(|start| engine.finish(start, search.max_iter));
-            ends.reduce(|best, next| {
-                if next.inertia < best.inertia {
-                    next
-                } else {
-                    best
-                }
-            })
-        }),
-        _ => Ok(Some(engine.solve(k, search))),
-    };
+    let mut mixtures: Vec<Mixture> = Vec::new();
     let mut solutions: Vec<Solved> = Vec::new();
     for k in k_min..=k_max {
-        solutions.extend(one(k)?);
+        match config.algorithm {
+            Algorithm::Lloyd => solutions.push(engine.solve(k, search)),
+            Algorithm::Linfa => {
+                let starts = linfa::starts(matrix, k, search)?.into_iter();
+                let ends = starts.map(|start| engine.finish(start, search.max_iter));
+                solutions.extend(ends.reduce(|best, next| {
+                    if next.inertia < best.inertia {
+                        next
+                    } else {
+                        best
+                    }
+                }));
+            }
+            Algorithm::Gmm => {
+                let order = &sketched.order.rows;
+                let (means, mixture) = mixture::fit(matrix, order, k, search)?;
+                let likelihoods =
+                    Likelihoods::new(means.clone(), &mixture).ok_or(Error::Mixture { k })?;
+                let places = Placer::Likeliest(likelihoods);
+                solutions.push(engine.count_placed(&means, |row| places.place(row).0));
+                mixtures.push(mixture);
+            }
+        }
     }
     let (choice, k_table) = judge(&sketched.sketch, &solutions, config, distinct);
     let solved = solutions.swap_remove(choice.index);
@@ -148,8 +178,13 @@ pub fn cluster(
         config.seed,
     );
     warnings.extend(choose::structure(&gaps));
+    let shape = if mixtures.is_empty() {
+        Shape::Centroids
+    } else {
+        Shape::Mixture(mixtures.swap_remove(choice.index))
+    };
     Ok(Clusters {
-        clustering: clustering(solved, sketched, matrix),
+        clustering: clustering(solved, sketched, shape),
         k_table,
         k_reason: choice.reason,
         warnings,
@@ -198,14 +233,57 @@ fn judge(
     (choice, table)
 }
 
+/// Clusters by bands of each column.
+fn by_bands(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Clusters> {
+    const BLOCK: usize = 4_096;
+    let names: Vec<String> = config.columns.iter().map(ToString::to_string).collect();
+    let (grid, warnings) = bands::cut(matrix, config.bands, &names)?;
+    let labels: Vec<u32> = matrix
+        .axis_chunks_iter(Axis(0), BLOCK)
+        .into_par_iter()
+        .flat_map_iter(|rows| {
+            let cell = |row: ArrayView1<'_, f64>| u32::try_from(grid.cell(row)).unwrap_or(u32::MAX);
+            rows.outer_iter().map(cell).collect::<Vec<u32>>()
+        })
+        .collect();
+    let (centroids, sizes, inertia) = bands::describe(matrix, &grid, &labels);
+    let counts: Vec<String> = grid
+        .columns
+        .iter()
+        .zip(&names)
+        .map(|(bands, name)| format!("{} of `{name}`", bands.len()))
+        .collect();
+    let k_reason = format!(
+        "{} tiers are the cells of the natural breaks: bands {}; {} of them have customers",
+        grid.len(),
+        counts.join(", "),
+        sizes.iter().filter(|&&size| 0 < size).count()
+    );
+    Ok(Clusters {
+        clustering: Clustering {
+            shape: Shape::Bands(grid),
+            centroids,
+            labels,
+            sizes,
+            inertia,
+            n_iter: 0,
+            converged: true,
+        },
+        k_table: Vec::new(),
+        k_reason,
+        warnings,
+    })
+}
+
 /// A solution by customer.
-fn clustering(solved: Solved, sketched: &Sketched, matrix: ArrayView2<'_, f64>) -> Clustering {
-    let mut labels = vec![0; matrix.nrows()];
+fn clustering(solved: Solved, sketched: &Sketched, shape: Shape) -> Clustering {
+    let mut labels = vec![0; sketched.order.rows.len()];
     for (&row, &owner) in sketched.order.rows.iter().zip(&solved.owners) {
         labels[row as usize] = owner;
     }
     Clustering {
-        centroids: kmeans::centroid_matrix(&solved.centroids, matrix.ncols()),
+        shape,
+        centroids: kmeans::centroid_matrix(&solved.centroids, sketched.sketch.n_features()),
         labels,
         sizes: solved.sizes,
         inertia: solved.inertia,

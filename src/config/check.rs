@@ -20,18 +20,21 @@ use crate::error::{Error, Result};
 const MAX_DECIMALS: u32 = 12;
 /// Threads beyond which the pools alone take all memory.
 const MAX_THREADS: usize = 1_024;
+/// Bands of a feature beyond which there are too many tiers to tell apart.
+const MAX_BANDS: usize = 5;
 
 impl TryFrom<Options> for Config {
     type Error = Error;
 
     fn try_from(options: Options) -> Result<Self> {
         let defaults = defaults();
-        let cluster = cluster_config(&options.cluster, &defaults.cluster)?;
+        let features = feature_configs(&options.features, &defaults.features)?;
+        let cluster = cluster_config(&options.cluster, &defaults.cluster, &features)?;
         Ok(Self {
             input: input_config(&options)?,
             rfm: rfm_config(&options.rfm, &defaults.rfm)?,
-            features: feature_configs(&options.features, &defaults.features)?,
-            tiers: tiers_config(&options.tiers, cluster.k)?,
+            features,
+            tiers: tiers_config(&options.tiers, &cluster)?,
             cluster,
             output: output_config(&options.output)?,
             effective: options,
@@ -255,18 +258,30 @@ fn feature_configs(
     Ok(configs)
 }
 
-fn cluster_config(cluster: &ClusterOptions, defaults: &ClusterOptions) -> Result<ClusterConfig> {
+fn cluster_config(
+    cluster: &ClusterOptions,
+    defaults: &ClusterOptions,
+    features: &[FeatureConfig],
+) -> Result<ClusterConfig> {
     let config = ClusterConfig {
         method: or(cluster.method, defaults.method, Method::Kmeans),
         algorithm: or(cluster.algorithm, defaults.algorithm, Algorithm::Lloyd),
         k: or(cluster.k, defaults.k, K::Auto),
         k_min: or(cluster.k_min, defaults.k_min, 2),
         k_max: or(cluster.k_max, defaults.k_max, 10),
+        bands: or(cluster.bands, defaults.bands, 2),
+        columns: features.iter().map(|column| column.feature).collect(),
         n_runs: or(cluster.n_runs, defaults.n_runs, 10),
         max_iter: or(cluster.max_iter, defaults.max_iter, 300),
         seed: or(cluster.seed, defaults.seed, 42),
         min_share: or(cluster.min_share, defaults.min_share, Share(0.01)).0,
     };
+    if !(2..=MAX_BANDS).contains(&config.bands) {
+        return Err(bad_value("bands", config.bands, "2 to 5"));
+    }
+    if config.method == Method::Breaks {
+        check_breaks(&config)?;
+    }
     match config.k {
         K::Fixed(k) if MAX_K < k => return Err(bad_value("k", k, "2 to 50, or `auto`")),
         _ => {}
@@ -287,23 +302,56 @@ fn cluster_config(cluster: &ClusterOptions, defaults: &ClusterOptions) -> Result
     Ok(config)
 }
 
-fn tiers_config(tiers: &TiersOptions, k: K) -> Result<TiersConfig> {
+fn tiers_config(tiers: &TiersOptions, cluster: &ClusterConfig) -> Result<TiersConfig> {
     for (key, names) in [
         ("tier-names", &tiers.tier_names),
         ("tier-names-zh", &tiers.tier_names_zh),
     ] {
         if let Some(names) = names {
+            // How many cells a grid has is known when it is cut.
+            let k = match cluster.method {
+                Method::Kmeans => cluster.k,
+                Method::Breaks => K::Fixed(names.len()),
+            };
             check_names(key, names, k)?;
         }
     }
     let code_names = tiers.code_names.clone().unwrap_or_default();
-    check_code_names(&code_names)?;
+    let digits = match cluster.method {
+        Method::Kmeans => 2,
+        Method::Breaks => cluster.bands,
+    };
+    check_code_names(&code_names, digits)?;
     Ok(TiersConfig {
         rank_by: tiers.rank_by.unwrap_or(Feature::Monetary),
         names: tiers.tier_names.clone(),
         names_zh: tiers.tier_names_zh.clone(),
         code_names,
     })
+}
+
+/// Refuses what bands cannot have: a number of clusters, and features that no code has a place for.
+fn check_breaks(config: &ClusterConfig) -> Result<()> {
+    let conflict = |first: String, hint: &str| Error::Conflict {
+        first,
+        second: "`method = \"breaks\"`".to_owned(),
+        hint: hint.to_owned(),
+    };
+    if let K::Fixed(k) = config.k {
+        return Err(conflict(
+            format!("`k = {k}`"),
+            "the number of tiers follows from `bands`: leave `k` out, or set `k = \"auto\"`",
+        ));
+    }
+    let mut columns = config.columns.clone();
+    columns.sort_unstable();
+    if columns != [Feature::RecencyDays, Feature::Frequency, Feature::Monetary] {
+        return Err(conflict(
+            "`features`".to_owned(),
+            "bands are of recency_days, frequency and monetary: leave `features` out",
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses names by rank that are not one for each tier.
@@ -334,11 +382,14 @@ fn check_names(key: &str, names: &[String], k: K) -> Result<()> {
 }
 
 /// Refuses codes that no centroid has, and names that nobody could read or tell apart.
-fn check_code_names(code_names: &BTreeMap<String, CodeName>) -> Result<()> {
+fn check_code_names(code_names: &BTreeMap<String, CodeName>, digits: usize) -> Result<()> {
     let bad = |found: String, expected: &str| Err(bad_value("code-names", found, expected));
     for (code, name) in code_names {
-        if code.len() != 3 || !code.bytes().all(|b| b == b'0' || b == b'1') {
-            return bad(format!("`{code}`"), "codes from `000` to `111`");
+        let known = |b: u8| b.is_ascii_digit() && usize::from(b - b'0') < digits;
+        if code.len() != 3 || !code.bytes().all(known) {
+            let last = digits - 1;
+            let expected = format!("codes from `000` to `{last}{last}{last}`");
+            return bad(format!("`{code}`"), &expected);
         }
         for name in [&name.en, &name.zh].into_iter().flatten() {
             if name.trim().is_empty() {

@@ -155,6 +155,10 @@ pub struct ClusterConfig {
     pub k_min: usize,
     /// Largest k that `auto` tries, at least `k_min`.
     pub k_max: usize,
+    /// Bands of each feature, with breaks.
+    pub bands: usize,
+    /// Columns of the matrix, in order.
+    pub columns: Vec<Feature>,
     /// Restarts.
     pub n_runs: usize,
     /// Iterations at which a restart is given up.
@@ -225,6 +229,7 @@ pub fn defaults() -> Options {
             k: Some(K::Auto),
             k_min: Some(2),
             k_max: Some(10),
+            bands: Some(2),
             n_runs: Some(10),
             max_iter: Some(300),
             seed: Some(42),

@@ -326,6 +326,24 @@ pub enum Error {
         "the sketches have different grids: their features, or the reach of their values, differ"
     )]
     OtherGrid,
+    /// A part of a model that does not fit the others.
+    #[error("`{part}` of the model does not fit its other parts")]
+    ModelPart {
+        /// The key in model.json.
+        part: &'static str,
+    },
+    /// A mixture with a component that has no width.
+    #[error("a component of the Gaussian mixture of k = {k} has no width")]
+    Mixture {
+        /// Components asked for.
+        k: usize,
+    },
+    /// Values that cannot be cut into bands.
+    #[error("cannot cut a feature into bands")]
+    Breaks {
+        /// What is wrong with them.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// linfa refused a dataset.
     #[error("linfa refused the dataset")]
     Dataset {

@@ -245,7 +245,7 @@ impl<'a> Job<'a> {
             fitted.columns,
             &clusters,
             (&ranked, scores),
-        );
+        )?;
         let mut warnings = fitted.warnings;
         warnings.extend(clusters.warnings);
         warnings.extend(ranked.warnings);
@@ -268,10 +268,10 @@ impl<'a> Job<'a> {
         assign: bool,
     ) -> Result<Report> {
         let customers = &loaded.customers;
-        let centroids = model.centroid_matrix();
+        let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
         let (placements, document) = self.stage(Stage::Tiers, |_| {
             let matrix = features::matrix(customers, &model.features)?;
-            let placements = tiers::place(matrix.view(), centroids.view());
+            let placements = tiers::place(matrix.view(), &placer);
             let mut warnings = loaded.warnings.clone();
             warnings.extend(choice.warnings);
             let document = TiersDocument {
@@ -287,6 +287,7 @@ impl<'a> Job<'a> {
                 ),
                 k_table: choice.k_table,
                 k_reason: choice.k_reason,
+                breaks: model.breaks.clone(),
                 warnings,
             };
             Ok((placements, document))

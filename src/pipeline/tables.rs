@@ -5,7 +5,7 @@
 use polars::prelude::*;
 use serde::Serialize;
 
-use super::model::Model;
+use super::model::{FeatureBands, Model};
 use crate::cluster::Quality;
 use crate::error::{Error, Result, Warning};
 use crate::load::Customers;
@@ -27,6 +27,9 @@ pub struct TiersDocument {
     pub k_table: Vec<Quality>,
     /// Why this k, in words.
     pub k_reason: String,
+    /// With `method = "breaks"`: where each feature is cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaks: Option<Vec<FeatureBands>>,
     /// What a person should know.
     pub warnings: Vec<Warning>,
 }

@@ -13,12 +13,13 @@ use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Clustering, nearest};
+use crate::cluster::{Bands, Clustering, Placer, Shape};
 use crate::config::{ClusterConfig, Feature, TiersConfig};
 use crate::error::{Error, Result, Warning};
 use crate::features::{Fitted, raw};
 use crate::load::Customers;
 
+pub use naming::band_code;
 pub use profile::{Spread, TierProfile, profiles};
 
 /// A tier: an entry of `tiers` in model.json.
@@ -41,6 +42,8 @@ pub struct Tier {
 pub struct Tiers {
     /// In order of rank.
     pub tiers: Vec<Tier>,
+    /// The cluster that each tier is.
+    pub clusters: Vec<usize>,
     /// Tiers × features, in the scaled space; row *i* belongs to rank *i* + 1.
     pub centroids: Array2<f64>,
     /// What a person should know.
@@ -74,8 +77,23 @@ pub fn rank(
         clustering,
         order: &order,
     };
-    let codes = naming::codes(customers, columns, matrix, &centroids, &members)?;
-    let names = naming::names(&codes, columns, &centroids, tiers_config)?;
+    let codes = match &clustering.shape {
+        Shape::Bands(grid) => {
+            let names: Vec<Feature> = columns.iter().map(|column| column.name).collect();
+            order
+                .iter()
+                .map(|&cell| band_code(grid, cell, &names))
+                .collect()
+        }
+        Shape::Centroids | Shape::Mixture(_) => {
+            naming::codes(customers, columns, matrix, &centroids, &members)?
+        }
+    };
+    let n_bands = match &clustering.shape {
+        Shape::Bands(grid) => grid.columns.iter().map(Bands::len).max().unwrap_or(1),
+        Shape::Centroids | Shape::Mixture(_) => 2,
+    };
+    let names = naming::names(&codes, columns, &centroids, (n_bands, tiers_config))?;
     let tiers = codes
         .into_iter()
         .zip(names)
@@ -90,8 +108,15 @@ pub fn rank(
         .collect();
     Ok(Tiers {
         tiers,
+        clusters: order.clone(),
         centroids,
-        warnings: balance::warnings(customers, columns, clustering, cluster_config.min_share)?,
+        warnings: match &clustering.shape {
+            // Which cells of a grid are large or empty the grid says itself.
+            Shape::Bands(_) => Vec::new(),
+            Shape::Centroids | Shape::Mixture(_) => {
+                balance::warnings(customers, columns, clustering, cluster_config.min_share)?
+            }
+        },
     })
 }
 
@@ -116,7 +141,7 @@ fn cluster_means(values: &[f64], clustering: &Clustering) -> Vec<f64> {
     }
     sums.iter()
         .zip(&clustering.sizes)
-        .map(|(sum, &size)| sum / size as f64)
+        .map(|(sum, &size)| sum / size.max(1) as f64)
         .collect()
 }
 
@@ -126,11 +151,14 @@ fn order(customers: &Customers, clustering: &Clustering, by: Feature) -> Result<
     let mut order: Vec<usize> = (0..means.len()).collect();
     order.sort_by(|&a, &b| {
         let descending = means[b].total_cmp(&means[a]);
-        if less_is_better(by) {
+        let better = if less_is_better(by) {
             descending.reverse()
         } else {
             descending
-        }
+        };
+        // Cells without customers come last.
+        let empty = |cluster: usize| clustering.sizes[cluster] == 0;
+        empty(a).cmp(&empty(b)).then(better)
     });
     Ok(order)
 }
@@ -152,23 +180,13 @@ fn key(index: usize) -> String {
     name
 }
 
-/// Places every customer: the nearest centroid, of two at one distance the better tier.
-pub fn place(matrix: ArrayView2<'_, f64>, centroids: ArrayView2<'_, f64>) -> Placements {
+/// Places every customer; of two tiers with equal claim in the better one.
+pub fn place(matrix: ArrayView2<'_, f64>, placer: &Placer) -> Placements {
     const BLOCK: usize = 4_096;
     let blocks: Vec<(Vec<u32>, Vec<f32>)> = matrix
         .axis_chunks_iter(Axis(0), BLOCK)
         .into_par_iter()
-        .map(|rows| {
-            rows.outer_iter()
-                .map(|row| {
-                    let (tier, first, second) = nearest(centroids, row);
-                    (
-                        u32::try_from(tier).unwrap_or(u32::MAX),
-                        margin(first, second),
-                    )
-                })
-                .unzip()
-        })
+        .map(|rows| rows.outer_iter().map(|row| placer.place(row)).unzip())
         .collect();
     let mut placements = Placements {
         tiers: Vec::with_capacity(matrix.nrows()),
@@ -179,21 +197,6 @@ pub fn place(matrix: ArrayView2<'_, f64>, centroids: ArrayView2<'_, f64>) -> Pla
         placements.margins.extend(margins);
     }
     placements
-}
-
-/// (d₂ − d₁) / (d₂ + d₁) for the distances to the nearest and second nearest centroid.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the contract stores margins as f32"
-)]
-fn margin(first: f64, second: f64) -> f32 {
-    let sum = first + second;
-    if sum.is_finite() && 0.0 < sum {
-        ((second - first) / sum) as f32
-    } else {
-        // One centroid alone has no border; two centroids on one spot have nothing else.
-        f32::from(u8::from(second.is_infinite()))
-    }
 }
 
 /// The error for a setting of [tiers] that does not fit the tiers that were found.

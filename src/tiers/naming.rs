@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::{Members, bad_names, less_is_better};
+use crate::cluster::BandGrid;
 use crate::config::{Feature, FeatureConfig, Scale, TiersConfig, Transform};
 use crate::error::Result;
 use crate::features::{Fitted, raw};
@@ -62,6 +63,45 @@ pub(super) fn codes(
     Ok(codes)
 }
 
+/// The code of a cell of a grid: its bands of R, F and M, 0 the worst; 0 for a feature that is not among the columns.
+pub fn band_code(grid: &BandGrid, cell: usize, columns: &[Feature]) -> String {
+    let bands = grid.bands_of(cell);
+    let digit = |feature: Feature| {
+        let column = columns.iter().position(|&column| column == feature)?;
+        let best = grid.columns[column].len() - 1;
+        Some(if less_is_better(feature) {
+            best - bands[column]
+        } else {
+            bands[column]
+        })
+    };
+    let features = [Feature::RecencyDays, Feature::Frequency, Feature::Monetary];
+    features
+        .map(|feature| digit(feature).unwrap_or(0).to_string())
+        .concat()
+}
+
+/// The name of a cell of a grid with more than two bands, in both languages.
+fn band_name(code: &str, n_bands: usize) -> (String, String) {
+    const THREE: [(&str, &str); 3] = [("low", "低"), ("mid", "中"), ("high", "高")];
+    let dimensions = [("R", "近度"), ("F", "频次"), ("M", "金额")];
+    let digits = code.chars().filter_map(|digit| digit.to_digit(10));
+    let (english, chinese): (Vec<String>, Vec<String>) = dimensions
+        .iter()
+        .zip(digits)
+        .map(|((en, zh), digit)| match THREE.get(digit as usize) {
+            Some((word, word_zh)) if n_bands == THREE.len() => {
+                (format!("{en} {word}"), format!("{zh}{word_zh}"))
+            }
+            _ => (
+                format!("{en} {} of {n_bands}", digit + 1),
+                format!("{zh}{}级", digit + 1),
+            ),
+        })
+        .unzip();
+    (english.join(" · "), chinese.join(" · "))
+}
+
 fn transformed_means(
     customers: &Customers,
     feature: Feature,
@@ -86,12 +126,12 @@ fn transformed_means(
     Ok((members.means(&values), all))
 }
 
-/// English and Chinese name of each tier.
+/// English and Chinese name of each tier, of codes with so many bands a digit.
 pub(super) fn names(
     codes: &[String],
     columns: &[Fitted],
     centroids: &Array2<f64>,
-    config: &TiersConfig,
+    (n_bands, config): (usize, &TiersConfig),
 ) -> Result<Vec<(String, String)>> {
     for (key, names) in [
         ("tier-names", &config.names),
@@ -103,29 +143,20 @@ pub(super) fn names(
             return Err(bad_names(key, names.len(), codes.len()));
         }
     }
-    let built_in = |code: &str| SEGMENTS.iter().find(|(known, _, _)| *known == code);
-    let english: Vec<String> = codes
+    let built_in = |code: &str| match SEGMENTS.iter().find(|(known, _, _)| *known == code) {
+        Some((_, english, chinese)) if n_bands <= 2 => {
+            ((*english).to_owned(), (*chinese).to_owned())
+        }
+        _ => band_name(code, n_bands),
+    };
+    let (english, chinese): (Vec<String>, Vec<String>) = codes
         .iter()
         .map(|code| {
-            let own = config.code_names.get(code).and_then(|name| name.en.clone());
-            own.unwrap_or_else(|| {
-                built_in(code)
-                    .map_or(code.as_str(), |(_, english, _)| english)
-                    .to_owned()
-            })
+            let own = config.code_names.get(code).cloned().unwrap_or_default();
+            let (english, chinese) = built_in(code);
+            (own.en.unwrap_or(english), own.zh.unwrap_or(chinese))
         })
-        .collect();
-    let chinese: Vec<String> = codes
-        .iter()
-        .map(|code| {
-            let own = config.code_names.get(code).and_then(|name| name.zh.clone());
-            own.unwrap_or_else(|| {
-                built_in(code)
-                    .map_or(code.as_str(), |(_, _, chinese)| chinese)
-                    .to_owned()
-            })
-        })
-        .collect();
+        .unzip();
     let english = match &config.names {
         Some(names) => names.clone(),
         None => unique(&english, columns, centroids, qualifier_en),

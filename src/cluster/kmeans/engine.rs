@@ -3,7 +3,7 @@
 //! In: a sketch and its rows. Out: [`Solved`].
 //! Invariant: what leaves is counted over all rows, and its clusters stand in the order of their coordinates.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
@@ -95,6 +95,27 @@ impl Engine {
             fixed.n_iter += n_iter;
         }
         self.count(fixed)
+    }
+
+    /// Counts clusters that somebody else found: rows go where `place` says, and what is counted is around `means`.
+    pub(in crate::cluster) fn count_placed(
+        &self,
+        means: &Array2<f64>,
+        place: impl Fn(ArrayView1<'_, f64>) -> u32 + Sync,
+    ) -> Solved {
+        let rows = self.rows.points.par_chunks_exact(self.mean.len());
+        let owners: Vec<u32> = rows.map(|row| place(ArrayView1::from(row))).collect();
+        let mut sizes = vec![0; means.nrows()];
+        for (row, &owner) in owners.iter().enumerate() {
+            sizes[owner as usize] += self.rows.weight(row).unsigned_abs();
+        }
+        self.count(Fixed {
+            centroids: means.iter().copied().collect(),
+            sizes,
+            owners,
+            n_iter: 0,
+            converged: true,
+        })
     }
 
     /// Where the last steps start.

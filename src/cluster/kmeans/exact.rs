@@ -436,7 +436,7 @@ impl Placer<'_> {
 }
 
 /// Centroids by their coordinates, the order in which they leave this module.
-pub(super) fn by_coordinates(a: &[f64], b: &[f64]) -> Ordering {
+pub(in crate::cluster) fn by_coordinates(a: &[f64], b: &[f64]) -> Ordering {
     let mut pairs = a.iter().zip(b).map(|(a, b)| a.total_cmp(b));
     pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }

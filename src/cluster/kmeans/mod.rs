@@ -15,6 +15,7 @@ use linfa::{DatasetBase, ParamGuard};
 use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2};
 
 pub(super) use engine::{Engine, Search, Solved, mean};
+pub(super) use exact::by_coordinates;
 pub(super) use points::{Points, squared};
 
 use super::nearest;

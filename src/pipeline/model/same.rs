@@ -33,6 +33,22 @@ impl Setting {
 /// Refuses a config under which the numbers or the tiers would mean something else.
 pub(super) fn check(model: &Model, config: &Config, path: &Path) -> Result<()> {
     let mut settings = features(model, config);
+    settings.push(Setting::new(
+        "method",
+        &model.method,
+        &config.cluster.method,
+    ));
+    if let Some(breaks) = &model.breaks {
+        let most = breaks
+            .iter()
+            .map(|bands| bands.centers.len())
+            .max()
+            .unwrap_or(0);
+        // A feature with few values has fewer bands than were asked for.
+        if config.cluster.bands < most {
+            settings.push(Setting::new("bands", &most, &config.cluster.bands));
+        }
+    }
     if let K::Fixed(k) = config.cluster.k {
         settings.push(Setting::new("k", &model.k, &k));
     }
