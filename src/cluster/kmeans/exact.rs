@@ -18,8 +18,6 @@ use super::tree::Tree;
 
 /// Nobody's.
 const NONE: u32 = u32::MAX;
-/// The soon are those due within so many times the last movement.
-const HORIZON: f64 = 16.0;
 /// Parts that a placement of the whole tree is divided into.
 const PARTS: usize = 256;
 
@@ -108,10 +106,70 @@ struct State<'a> {
     totals: Totals,
     /// Sum of the movements so far: how much closer a border may have come to anything.
     drift: f64,
-    /// Items in `later` are due at a drift beyond this.
-    horizon: f64,
-    soon: Vec<Item>,
-    later: Vec<Item>,
+    wheel: Wheel,
+}
+
+/// Items by when they are due: each compartment holds those whose slack, when they came, was twice that of the one below.
+/// An item is looked at again when the earliest of its compartment is due, and then is due itself or moves down: that is
+/// seldom, and those that are never due are hardly ever seen.
+#[derive(Debug, Default)]
+struct Wheel {
+    compartments: Vec<Compartment>,
+}
+
+#[derive(Debug, Clone)]
+struct Compartment {
+    earliest: f64,
+    items: Vec<Item>,
+}
+
+impl Wheel {
+    fn insert(&mut self, item: Item, drift: f64) {
+        // The exponent of the slack, from 2⁻⁴⁰ to 2²³; what has none is in the first.
+        let slack = (item.due - drift).max(0.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the exponent of a double has eleven bits"
+        )]
+        let exponent = (slack.to_bits() >> 52) as usize;
+        let place = exponent.saturating_sub(1_023 - 40).min(63);
+        if self.compartments.len() <= place {
+            let empty = Compartment {
+                earliest: f64::INFINITY,
+                items: Vec::new(),
+            };
+            self.compartments.resize(place + 1, empty);
+        }
+        let compartment = &mut self.compartments[place];
+        compartment.earliest = compartment.earliest.min(item.due);
+        compartment.items.push(item);
+    }
+
+    /// Takes out what is due.
+    fn due(&mut self, drift: f64) -> Vec<Item> {
+        let mut due = Vec::new();
+        for place in 0..self.compartments.len() {
+            let compartment = &mut self.compartments[place];
+            if drift < compartment.earliest {
+                continue;
+            }
+            compartment.earliest = f64::INFINITY;
+            for item in std::mem::take(&mut compartment.items) {
+                if item.due <= drift {
+                    due.push(item);
+                } else {
+                    self.insert(item, drift);
+                }
+            }
+        }
+        due
+    }
+
+    fn items(&self) -> impl Iterator<Item = &Item> {
+        self.compartments
+            .iter()
+            .flat_map(|compartment| &compartment.items)
+    }
 }
 
 impl<'a> State<'a> {
@@ -124,9 +182,7 @@ impl<'a> State<'a> {
             centroids,
             totals: Totals::nothing(k, d),
             drift: 0.0,
-            horizon: 0.0,
-            soon: Vec::new(),
-            later: Vec::new(),
+            wheel: Wheel::default(),
         };
         let roots: Vec<Item> = tree
             .parts(PARTS)
@@ -151,19 +207,7 @@ impl<'a> State<'a> {
         let movement = self.centroids.movement(&next);
         self.centroids.places = next;
         self.drift += movement;
-        if self.horizon < self.drift {
-            self.horizon = self.drift + HORIZON * movement;
-            let all = std::mem::take(&mut self.soon)
-                .into_iter()
-                .chain(std::mem::take(&mut self.later));
-            let horizon = self.horizon;
-            (self.soon, self.later) = all.partition(|item| item.due <= horizon);
-        }
-        let drift = self.drift;
-        let (due, soon): (Vec<Item>, Vec<Item>) = std::mem::take(&mut self.soon)
-            .into_iter()
-            .partition(|item| item.due <= drift);
-        self.soon = soon;
+        let due = self.wheel.due(self.drift);
         self.place(&due, 512)
     }
 
@@ -205,11 +249,7 @@ impl<'a> State<'a> {
             self.totals.add(&part.change);
             changed |= part.changed;
             for item in part.items {
-                if item.due <= self.horizon {
-                    self.soon.push(item);
-                } else {
-                    self.later.push(item);
-                }
+                self.wheel.insert(item, drift);
             }
         }
         changed
@@ -274,7 +314,7 @@ impl<'a> State<'a> {
     /// Cluster of each row (of each cell, in a tree of cells).
     fn owners(&self) -> Vec<u32> {
         let mut owners = vec![NONE; self.tree.len()];
-        for item in self.soon.iter().chain(&self.later) {
+        for item in self.wheel.items() {
             if item.row {
                 owners[item.id as usize] = item.owner;
             } else {
@@ -355,6 +395,7 @@ impl Placer<'_> {
         }
         // Who is farther than the nearest by more than the ball is wide owns nothing in it.
         let reach = first + 2.0 * node.radius + self.tree.rounding;
+        let reach = reach * reach;
         let (end, k) = (self.candidates.len(), self.distances.len());
         for i in 0..k {
             if self.distances[i] <= reach {
@@ -373,8 +414,19 @@ impl Placer<'_> {
     }
 
     fn row(&mut self, place: u32, owner: u32, from: usize) {
-        let (nearest, first, second) = self.nearest(self.tree.point(place as usize), from);
-        let slack = second - first - self.tree.rounding;
+        let point = self.tree.point(place as usize);
+        let (mut nearest, mut first, mut second) = (0, f64::INFINITY, f64::INFINITY);
+        for &candidate in &self.candidates[from..] {
+            let squared = squared(self.centroids.place(candidate as usize), point);
+            if squared < first {
+                second = first;
+                first = squared;
+                nearest = candidate;
+            } else if squared < second {
+                second = squared;
+            }
+        }
+        let slack = second.sqrt() - first.sqrt() - self.tree.rounding;
         self.give(
             Item {
                 id: place,
@@ -386,13 +438,13 @@ impl Placer<'_> {
         );
     }
 
-    /// Index and distance of the nearest candidate, and the distance of the second; leaves all distances behind.
+    /// Index and distance of the nearest candidate, and the distance of the second; leaves all squared distances behind.
     fn nearest(&mut self, point: &[f64], from: usize) -> (u32, f64, f64) {
         let (mut nearest, mut first, mut second) = (0, f64::INFINITY, f64::INFINITY);
         self.distances.clear();
         for &candidate in &self.candidates[from..] {
             let squared = squared(self.centroids.place(candidate as usize), point);
-            self.distances.push(squared.sqrt());
+            self.distances.push(squared);
             if squared < first {
                 second = first;
                 first = squared;
