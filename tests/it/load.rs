@@ -2050,7 +2050,7 @@ fn check_shows_what_a_run_would_find_and_writes_nothing() {
      before_window      1   5.9 %  asked for  before the window
      no_order           1   5.9 %  asked for  customer has refunds only
 
-    Faulty rows: 8 (47.1 %); `max-rejected` allows 100.0 %.
+    Faulty rows: 8 (47.1 %); `max-rejected` allows 100 %.
     ");
     let json = run_every_reason(&workdir, "check", "--format json").success();
     assert!(!workdir.join("out").exists());
@@ -2085,7 +2085,7 @@ fn check_shows_the_table_even_where_a_limit_is_broken() {
      reason         rows  share
      null_customer     2  2.0 %  fault  no customer
 
-    Faulty rows: 2 (2.0 %); `max-rejected` allows 1.0 %.
+    Faulty rows: 2 (2.0 %); `max-rejected` allows 1 %.
     ");
     insta::assert_snapshot!(ran.problem(), @r"
     exit 3
