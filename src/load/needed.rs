@@ -106,21 +106,12 @@ impl<'a> Needed<'a> {
     }
 
     /// These, or every column: an exact duplicate is one in all columns, so that all files have to have the same.
-    pub(super) fn or_everything(mut self, everything: bool) -> Result<Vec<String>> {
-        if !everything {
-            return Ok(self.columns);
+    pub(super) fn or_everything(self, everything: bool) -> Result<Vec<String>> {
+        if everything {
+            self.source.every_column()
+        } else {
+            Ok(self.columns)
         }
-        let all: Vec<String> = self
-            .source
-            .schema()
-            .iter_names()
-            .map(ToString::to_string)
-            .collect();
-        self.columns.clear();
-        for name in &all {
-            self.column("deduplicate", name)?;
-        }
-        Ok(all)
     }
 }
 

@@ -123,6 +123,26 @@ fn a_glob_that_matches_nothing_is_not_called_empty() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_listed_is_no_empty_folder() {
+    let workdir = Workdir::new();
+    workdir.parquet("in/a/x.parquet", six_customers());
+    // Nobody, root included, can name a path of more than 4096 bytes; moving its lower half makes one.
+    let half = |top: &str| Path::new(top).join(format!("{}/", "d".repeat(200)).repeat(12));
+    std::fs::create_dir_all(workdir.join("lower").join(half("l"))).unwrap();
+    std::fs::create_dir_all(workdir.join("in").join(half("u"))).unwrap();
+    let below = workdir.join("in").join(half("u")).join("l");
+    std::fs::rename(workdir.join("lower/l"), below).unwrap();
+    let found = refused(
+        &workdir,
+        &format!("run --input 'in/**/*.parquet' {COLUMNS}"),
+    );
+    assert!(
+        found.starts_with("exit 1\nerror: cannot list `in/u/dd"),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_file_that_is_not_parquet_shows_how_it_begins() {
     let workdir = Workdir::new();
     workdir.write("x.parquet", "customer,date,amount\nann,2024-01-01,10\n");
@@ -546,6 +566,14 @@ fn files_that_disagree_about_a_column_are_both_named() {
     insta::assert_snapshot!(refused(&workdir, &format!("{run} --deduplicate")), @r"
     exit 1
     error: column `note` is str in `in/a.parquet` and missing in `in/b.parquet`
+
+    hint: write both files with one type, or give them to two runs
+    ");
+    workdir.parquet("in/c.parquet", six_customers());
+    std::fs::rename(workdir.join("in/a.parquet"), workdir.join("in/d.parquet")).unwrap();
+    insta::assert_snapshot!(refused(&workdir, &format!("{run} --deduplicate")), @r"
+    exit 1
+    error: column `note` is missing in `in/b.parquet` and str in `in/d.parquet`
 
     hint: write both files with one type, or give them to two runs
     ");

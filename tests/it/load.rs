@@ -366,6 +366,47 @@ fn a_column_that_is_not_needed_may_be_of_a_type_that_polars_lacks() {
     "#);
 }
 
+#[test]
+fn a_folder_may_be_written_in_any_way() {
+    let workdir = Workdir::new();
+    hive(&workdir);
+    for input in [
+        "orders",
+        "./orders/",
+        ".//orders/.",
+        "'./orders/year=*/*/*.parquet'",
+        "'orders//year=*/./*/*.parquet'",
+    ] {
+        workdir
+            .tiermill(&format!(
+                "run --input {input} {COLUMNS} --k 2 --where 'year = 2024'"
+            ))
+            .success();
+        assert_eq!(customers(&workdir), SIX, "{input}");
+    }
+}
+
+#[test]
+fn the_order_in_which_files_are_named_is_nothing_to_a_run() {
+    let workdir = Workdir::new();
+    workdir.parquet("a.parquet", six_customers().slice(0, 4));
+    workdir.parquet("b.parquet", six_customers().slice(4, 7));
+    let run = |files: &str| {
+        workdir
+            .tiermill(&format!("run --input {files} {COLUMNS} --k 2"))
+            .success();
+        let name = workdir.current().file_name().unwrap().to_owned();
+        let name = name.into_string().unwrap();
+        // The same run once more is `…-2`.
+        (
+            name.trim_end_matches("-2").to_owned(),
+            inputs(&workdir),
+            bytes(&workdir),
+        )
+    };
+    assert_eq!(run("b.parquet a.parquet"), run("a.parquet b.parquet"));
+}
+
 // Who ordered.
 
 /// Orders of four customers with these ids; the first one ordered last and most.
