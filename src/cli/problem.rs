@@ -45,9 +45,9 @@ fn reason(text: &str) -> String {
     text[..end].trim().to_owned()
 }
 
-/// One line per warning.
+/// One line per warning; notes are for those who read the results.
 pub(super) fn print_warnings(warnings: &[Warning]) {
-    for warning in warnings {
+    for warning in warnings.iter().filter(|warning| !warning.note) {
         print(&format!(
             "{WARNING}warning{WARNING:#}: {} [{}]\n",
             warning.message, warning.code

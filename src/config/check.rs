@@ -9,10 +9,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
 use super::{
-    Algorithm, AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, Config, Count, Days,
-    Feature, FeatureConfig, FeaturesOptions, Format, InputConfig, K, Level, MAX_K, Method,
-    Monetary, Options, OutputConfig, OutputOptions, Recency, Refunds, RfmConfig, RfmOptions, Scale,
-    Share, TiersConfig, TiersOptions, Transform, defaults,
+    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, Config, Count, Feature, FeatureConfig,
+    FeaturesOptions, InputConfig, K, Level, MAX_K, Method, Options, OutputConfig, OutputOptions,
+    RfmConfig, RfmOptions, Share, TiersConfig, TiersOptions, defaults, merge,
 };
 use crate::error::{Error, Result};
 
@@ -26,13 +25,14 @@ const MAX_BANDS: usize = 5;
 impl TryFrom<Options> for Config {
     type Error = Error;
 
+    /// Options that leave something out get the defaults.
     fn try_from(options: Options) -> Result<Self> {
-        let defaults = defaults();
-        let features = feature_configs(&options.features, &defaults.features)?;
-        let cluster = cluster_config(&options.cluster, &defaults.cluster, &features)?;
+        let options = merge([&options, &Options::default(), &defaults()])?;
+        let features = feature_configs(&options.features)?;
+        let cluster = cluster_config(&options.cluster, &features)?;
         Ok(Self {
             input: input_config(&options)?,
-            rfm: rfm_config(&options.rfm, &defaults.rfm)?,
+            rfm: rfm_config(&options.rfm)?,
             features,
             tiers: tiers_config(&options.tiers, &cluster)?,
             cluster,
@@ -42,9 +42,9 @@ impl TryFrom<Options> for Config {
     }
 }
 
-/// A value that the defaults hold for certain; the second is only read for options that were built by hand.
-fn or<T: Copy>(value: Option<T>, default: Option<T>, fallback: T) -> T {
-    value.or(default).unwrap_or(fallback)
+/// A value that has a default, and so is there.
+fn set<T: Clone>(key: &'static str, value: Option<&T>) -> Result<T> {
+    value.cloned().ok_or_else(|| missing(key, "VALUE"))
 }
 
 fn input_config(options: &Options) -> Result<InputConfig> {
@@ -53,7 +53,7 @@ fn input_config(options: &Options) -> Result<InputConfig> {
     if paths.is_empty() {
         return Err(missing("input", "FILE|FOLDER|GLOB"));
     }
-    let decimals = input.decimals.unwrap_or(4);
+    let decimals = set("decimals", input.decimals.as_ref())?;
     if MAX_DECIMALS < decimals {
         return Err(bad_value("decimals", decimals, "0 to 12"));
     }
@@ -70,16 +70,16 @@ fn input_config(options: &Options) -> Result<InputConfig> {
     Ok(InputConfig {
         paths,
         customer: named("customer", input.customer.as_ref())?,
-        columns: match input.level.unwrap_or(Level::Orders) {
+        columns: match set("level", input.level.as_ref())? {
             Level::Orders => order_columns(options)?,
             Level::Customers => customer_columns(options)?,
         },
         filter: input.filter.clone(),
-        deduplicate: input.deduplicate.unwrap_or(false),
+        deduplicate: set("deduplicate", input.deduplicate.as_ref())?,
         timezone,
         decimals,
-        max_rejected: input.max_rejected.map_or(0.01, |share| share.0),
-        rejected_cap: options.output.rejected_cap.unwrap_or(10_000),
+        max_rejected: set("max-rejected", input.max_rejected.as_ref())?.0,
+        rejected_cap: set("rejected-cap", options.output.rejected_cap.as_ref())?,
     })
 }
 
@@ -116,6 +116,21 @@ fn order_columns(options: &Options) -> Result<Columns> {
             hint: "M is either a sum of amounts or a weighted sum of events; drop one".to_owned(),
         });
     }
+    let useless = [
+        ("recency-column", &input.recency_column),
+        ("frequency-column", &input.frequency_column),
+        ("monetary-column", &input.monetary_column),
+        ("tenure-column", &input.tenure_column),
+    ];
+    if let Some((key, _)) = useless.iter().find(|(_, column)| column.is_some()) {
+        return Err(Error::Conflict {
+            first: format!("`{key}`"),
+            second: "`level = \"orders\"`".to_owned(),
+            hint: format!(
+                "R, F and M are computed from orders; drop `{key}`, or set `level = \"customers\"`"
+            ),
+        });
+    }
     if options.rfm.count == Some(Count::Rows) && input.order.is_some() {
         return Err(Error::Conflict {
             first: "`count = \"rows\"`".to_owned(),
@@ -132,13 +147,19 @@ fn order_columns(options: &Options) -> Result<Columns> {
 }
 
 fn customer_columns(options: &Options) -> Result<Columns> {
-    let input = &options.input;
+    let (input, rfm, usual) = (&options.input, &options.rfm, defaults().rfm);
+    // What stands at its default may come from a printed config, and says nothing.
     let useless = [
         ("time", input.time.is_some()),
         ("amount", input.amount.is_some()),
         ("order", input.order.is_some()),
         ("event", input.event.is_some()),
-        ("window", options.rfm.window.is_some()),
+        ("weights", options.features.monetary.weights.is_some()),
+        ("window", rfm.window.is_some()),
+        ("max-gap", rfm.max_gap != usual.max_gap),
+        ("count", rfm.count != usual.count),
+        ("recency", rfm.recency != usual.recency),
+        ("refunds", rfm.refunds != usual.refunds),
     ];
     if let Some((key, _)) = useless.iter().find(|&&(_, given)| given) {
         return Err(Error::Conflict {
@@ -147,7 +168,7 @@ fn customer_columns(options: &Options) -> Result<Columns> {
             hint: format!("a ready customer table has no orders; drop `{key}`, or `level`"),
         });
     }
-    if options.rfm.as_of.is_none() {
+    if rfm.as_of.is_none() {
         return Err(Error::Missing {
             key: "as-of",
             hint: "a ready customer table has no times; say which day it describes, as in `--as-of 2024-01-31`"
@@ -164,15 +185,15 @@ fn customer_columns(options: &Options) -> Result<Columns> {
     })
 }
 
-fn rfm_config(rfm: &RfmOptions, defaults: &RfmOptions) -> Result<RfmConfig> {
+fn rfm_config(rfm: &RfmOptions) -> Result<RfmConfig> {
     Ok(RfmConfig {
         as_of: rfm.as_of.as_deref().map(parse_as_of).transpose()?,
         window: rfm.window,
-        max_gap: or(rfm.max_gap, defaults.max_gap, Days(30)),
-        count: or(rfm.count, defaults.count, Count::Orders),
-        recency: or(rfm.recency, defaults.recency, Recency::Floor),
-        monetary: or(rfm.monetary, defaults.monetary, Monetary::Sum),
-        refunds: or(rfm.refunds, defaults.refunds, Refunds::Net),
+        max_gap: set("max-gap", rfm.max_gap.as_ref())?,
+        count: set("count", rfm.count.as_ref())?,
+        recency: set("recency", rfm.recency.as_ref())?,
+        monetary: set("monetary", rfm.monetary.as_ref())?,
+        refunds: set("refunds", rfm.refunds.as_ref())?,
     })
 }
 
@@ -203,21 +224,17 @@ fn parse_as_of(text: &str) -> Result<AsOf> {
     })
 }
 
-fn feature_configs(
-    features: &FeaturesOptions,
-    defaults: &FeaturesOptions,
-) -> Result<Vec<FeatureConfig>> {
-    let names = features
-        .features
-        .clone()
-        .or_else(|| defaults.features.clone())
-        .unwrap_or_default();
+fn feature_configs(features: &FeaturesOptions) -> Result<Vec<FeatureConfig>> {
+    let names = set("features", features.features.as_ref())?;
     if names.len() < 2 {
         return Err(bad_value(
             "features",
             listed(&names),
             "at least two features",
         ));
+    }
+    for feature in Feature::ALL {
+        check_feature(feature, features)?;
     }
     let mut configs: Vec<FeatureConfig> = Vec::with_capacity(names.len());
     for feature in names {
@@ -229,52 +246,57 @@ fn feature_configs(
             ));
         }
         let own = features.of(feature);
-        let key = |key: &str| format!("{feature}.{key}");
-        if own.weights.is_some() && feature != Feature::Monetary {
-            return Err(bad_value(
-                &key("weights"),
-                "set",
-                "`weights` only in [features.monetary]",
-            ));
-        }
-        let weight = own.weight.unwrap_or(1.0);
-        if !(weight.is_finite() && 0.0 < weight) {
-            return Err(bad_value(&key("weight"), weight, "a number above 0"));
-        }
-        let winsorise = own.winsorise.or(features.winsorise).map(|share| share.0);
-        if let Some(share) = winsorise
-            && 0.5 <= share
-        {
-            return Err(bad_value("winsorise", share, "a share below 0.5"));
-        }
+        let transform = own.transform.or(features.transform);
+        let scale = own.scale.or(features.scale);
+        let winsorise = own.winsorise.or(features.winsorise);
         configs.push(FeatureConfig {
             feature,
-            transform: or(own.transform, features.transform, Transform::Log1p),
-            scale: or(own.scale, features.scale, Scale::Zscore),
-            weight,
-            winsorise: winsorise.filter(|&share| 0.0 < share),
+            transform: set("transform", transform.as_ref())?,
+            scale: set("scale", scale.as_ref())?,
+            weight: own.weight.unwrap_or(1.0),
+            winsorise: winsorise.map(|share| share.0).filter(|&share| 0.0 < share),
         });
     }
     Ok(configs)
 }
 
-fn cluster_config(
-    cluster: &ClusterOptions,
-    defaults: &ClusterOptions,
-    features: &[FeatureConfig],
-) -> Result<ClusterConfig> {
+/// Checks the table of a feature, be it among `features` or not.
+fn check_feature(feature: Feature, features: &FeaturesOptions) -> Result<()> {
+    let own = features.of(feature);
+    let key = |key: &str| format!("{feature}.{key}");
+    if own.weights.is_some() && feature != Feature::Monetary {
+        return Err(bad_value(
+            &key("weights"),
+            "set",
+            "`weights` only in [features.monetary]",
+        ));
+    }
+    if let Some(weight) = own.weight
+        && !(weight.is_finite() && 0.0 < weight)
+    {
+        return Err(bad_value(&key("weight"), weight, "a number above 0"));
+    }
+    match own.winsorise.or(features.winsorise) {
+        Some(Share(share)) if 0.5 <= share => {
+            Err(bad_value("winsorise", share, "a share below 0.5"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cluster_config(cluster: &ClusterOptions, features: &[FeatureConfig]) -> Result<ClusterConfig> {
     let config = ClusterConfig {
-        method: or(cluster.method, defaults.method, Method::Kmeans),
-        algorithm: or(cluster.algorithm, defaults.algorithm, Algorithm::Lloyd),
-        k: or(cluster.k, defaults.k, K::Auto),
-        k_min: or(cluster.k_min, defaults.k_min, 2),
-        k_max: or(cluster.k_max, defaults.k_max, 10),
-        bands: or(cluster.bands, defaults.bands, 2),
+        method: set("method", cluster.method.as_ref())?,
+        algorithm: set("algorithm", cluster.algorithm.as_ref())?,
+        k: set("k", cluster.k.as_ref())?,
+        k_min: set("k-min", cluster.k_min.as_ref())?,
+        k_max: set("k-max", cluster.k_max.as_ref())?,
+        bands: set("bands", cluster.bands.as_ref())?,
         columns: features.iter().map(|column| column.feature).collect(),
-        n_runs: or(cluster.n_runs, defaults.n_runs, 10),
-        max_iter: or(cluster.max_iter, defaults.max_iter, 300),
-        seed: or(cluster.seed, defaults.seed, 42),
-        min_share: or(cluster.min_share, defaults.min_share, Share(0.01)).0,
+        n_runs: set("n-runs", cluster.n_runs.as_ref())?,
+        max_iter: set("max-iter", cluster.max_iter.as_ref())?,
+        seed: set("seed", cluster.seed.as_ref())?,
+        min_share: set("min-share", cluster.min_share.as_ref())?.0,
     };
     if !(2..=MAX_BANDS).contains(&config.bands) {
         return Err(bad_value("bands", config.bands, "2 to 5"));
@@ -323,7 +345,7 @@ fn tiers_config(tiers: &TiersOptions, cluster: &ClusterConfig) -> Result<TiersCo
     };
     check_code_names(&code_names, digits)?;
     Ok(TiersConfig {
-        rank_by: tiers.rank_by.unwrap_or(Feature::Monetary),
+        rank_by: set("rank-by", tiers.rank_by.as_ref())?,
         names: tiers.tier_names.clone(),
         names_zh: tiers.tier_names_zh.clone(),
         code_names,
@@ -417,9 +439,9 @@ fn output_config(output: &OutputOptions) -> Result<OutputConfig> {
         return Err(bad_value("out", "empty", "a folder"));
     }
     Ok(OutputConfig {
-        out: output.out.clone().unwrap_or_else(|| "out".to_owned()),
-        format: output.format.unwrap_or(Format::Human),
-        quiet: output.quiet.unwrap_or(false),
+        out: set("out", output.out.as_ref())?,
+        format: set("format", output.format.as_ref())?,
+        quiet: set("quiet", output.quiet.as_ref())?,
         threads: output.threads,
     })
 }

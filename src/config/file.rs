@@ -98,7 +98,10 @@ fn into_tables(table: Table) -> Result<Table> {
                         .iter()
                         .map(|(name, _)| format!("[{name}]"))
                         .collect();
-                    known.extend(catalogue.iter().flat_map(|(_, keys)| keys.clone()));
+                    // A table that nobody knows was meant to be another table.
+                    if !value.is_table() {
+                        known.extend(catalogue.iter().flat_map(|(_, keys)| keys.clone()));
+                    }
                     return Err(unknown("at the top level".to_owned(), key, None, known));
                 };
                 put(&mut sorted, name, &key, value)?;

@@ -1,7 +1,8 @@
 //! Settings: what a user may say becomes what a stage must know.
 //!
 //! In: flags and the text of `tiermill.toml`. Out: [`Config`], typed, complete and checked.
-//! Invariant: every default stands in [`defaults`], and no stage sees an [`Options`]. It opens no file.
+//! Invariant: every default stands in [`defaults`], but for the names of the columns of a ready customer table, which mean
+//! nothing elsewhere, and the weight 1 of a feature; no stage sees an [`Options`]. It opens no file.
 
 mod check;
 mod file;
@@ -255,6 +256,6 @@ impl Config {
     /// # Errors
     /// A value out of its range, a setting that is missing, or two that contradict each other.
     pub fn new(flags: &Options, file: &Options) -> Result<Self> {
-        Self::try_from(merge([flags, file, &defaults()])?)
+        Self::try_from(merge([flags, file, &Options::default()])?)
     }
 }

@@ -318,15 +318,8 @@ pub fn catalogue() -> Vec<(&'static str, Vec<String>)> {
             .filter_map(|arg| arg.get_long().map(str::to_owned))
             .collect()
     }
-    let features = [
-        Feature::RecencyDays,
-        Feature::Frequency,
-        Feature::Monetary,
-        Feature::TenureDays,
-        Feature::Aov,
-    ];
     let mut features_keys = keys::<FeaturesOptions>();
-    features_keys.extend(features.map(|feature| feature.as_str().to_owned()));
+    features_keys.extend(Feature::ALL.map(|feature| feature.as_str().to_owned()));
     let mut tiers_keys = keys::<TiersOptions>();
     tiers_keys.push("code-names".to_owned());
     vec![

@@ -107,6 +107,17 @@ words! {
     }
 }
 
+impl Feature {
+    /// All of them, in the order of the tables of the file.
+    pub const ALL: [Self; 5] = [
+        Self::RecencyDays,
+        Self::Frequency,
+        Self::Monetary,
+        Self::TenureDays,
+        Self::Aov,
+    ];
+}
+
 words! {
     /// What is done to a feature to make its distribution less lopsided.
     Transform {

@@ -15,6 +15,7 @@ impl Error {
             Self::ConfigRead { .. } => {
                 Some("`tiermill init PATH` writes a config for a Parquet input".to_owned())
             }
+            Self::ConfigSyntax { source, .. } => twice(source),
             Self::UnknownKey {
                 suggestion, known, ..
             } => Some(match suggestion {
@@ -73,8 +74,22 @@ impl Error {
             Self::SchemaDiffers { .. } => Some(
                 "write both files with one type, or give them to two runs".to_owned(),
             ),
+            Self::AmountTooLarge {
+                decimal: Some(decimal),
+                ..
+            }
+            | Self::TotalTooLarge {
+                decimal: Some(decimal),
+                ..
+            } => Some(format!(
+                "a Decimal keeps its scale: narrow it with `--amount 'CAST({decimal} AS DECIMAL(18, 4))'`, or look at the amounts of this customer: `where` can leave rows out"
+            )),
             Self::AmountTooLarge { .. } | Self::TotalTooLarge { .. } => Some(
                 "lower `decimals`, or look at the amounts of this customer: `where` can leave rows out".to_owned(),
+            ),
+            Self::NotScalable { .. } => Some(
+                "leave the customer out with `where`, or tame the feature: `transform = \"log1p\"`, `winsorise = 0.001`"
+                    .to_owned(),
             ),
             Self::CustomerTwice { .. } => Some(
                 "set `level = \"orders\"` if each row is an order, or make the table one row per customer".to_owned(),
@@ -82,7 +97,7 @@ impl Error {
             Self::TooFewPoints { distinct, .. } => Some(if *distinct < 2 {
                 "all customers look the same; add a feature, or look at `tiermill check`".to_owned()
             } else {
-                format!("set `k` to {distinct} or less, or `k = \"auto\"`")
+                format!("set `k` to {distinct} or less; with `k = \"auto\"`, `k-min`")
             }),
             Self::MaxRejected { .. } => Some(
                 "`tiermill check` lists them; leave rows out on purpose with `where`, or raise `max-rejected`".to_owned(),
@@ -120,6 +135,15 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// For a table whose name is taken by a key above it, which TOML only calls a duplicate.
+fn twice(error: &toml::de::Error) -> Option<String> {
+    let is_table = error.to_string().contains("| [");
+    (is_table && error.message().contains("duplicate key")).then(|| {
+        "a table has the name of a key above it; move the key into the table, as in `[input]` and below it `input = \"orders/\"`"
+            .to_owned()
+    })
 }
 
 /// `` `a`, `b`, `c` `` (at most twelve, then how many more).

@@ -248,6 +248,8 @@ pub enum Error {
         amount: String,
         /// Decimals in force.
         decimals: u32,
+        /// The Decimal that they are the scale of.
+        decimal: Option<String>,
     },
     /// A sum that the fixed point cannot hold.
     #[error(
@@ -260,6 +262,8 @@ pub enum Error {
         total: String,
         /// Decimals in force.
         decimals: u32,
+        /// The Decimal that they are the scale of.
+        decimal: Option<String>,
     },
     /// A ready customer table with a customer twice.
     #[error(
@@ -294,6 +298,16 @@ pub enum Error {
         customer: String,
         /// NaN or an infinity.
         value: f64,
+    },
+    /// A feature whose values are too large to be squared and added.
+    #[error("feature `{feature}` cannot be scaled: customer `{customer}` has {value}")]
+    NotScalable {
+        /// The feature.
+        feature: &'static str,
+        /// The customer with the largest value.
+        customer: String,
+        /// That value, printable.
+        value: String,
     },
     /// A cell of the matrix that is not a number.
     #[error("row {row} of the matrix has {value} in column {column}, expected a finite number")]
@@ -545,6 +559,9 @@ pub struct Warning {
     pub code: &'static str,
     /// For people: what was found and what to do.
     pub message: String,
+    /// Ordinary business, worth a line in the results and none on a terminal every night.
+    #[serde(skip)]
+    pub note: bool,
 }
 
 impl Warning {
@@ -553,6 +570,7 @@ impl Warning {
         Self {
             code,
             message: message.into(),
+            note: false,
         }
     }
 }

@@ -91,7 +91,7 @@ pub struct Features {
 ///
 /// # Errors
 /// [`Error::NoFeature`] for a feature that the customers do not have, [`Error::NotFinite`] for a value that is no number,
-/// [`Error::TooFewCustomers`] below two customers.
+/// [`Error::NotScalable`] for one whose square is none, [`Error::TooFewCustomers`] below two customers.
 pub fn fit(customers: &Customers, configs: &[FeatureConfig]) -> Result<Features> {
     if customers.len() < 2 {
         return Err(Error::TooFewCustomers {
@@ -104,11 +104,31 @@ pub fn fit(customers: &Customers, configs: &[FeatureConfig]) -> Result<Features>
     };
     for config in configs {
         let raw = raw(customers, config.feature)?;
-        features
-            .columns
-            .push(fit_column(config, raw, &mut features.warnings));
+        let column = fit_column(config, raw, &mut features.warnings);
+        check_scalable(customers, &column)?;
+        features.columns.push(column);
     }
     Ok(features)
+}
+
+/// Refuses a column whose values are so large that what is computed from them is no number any more.
+fn check_scalable(customers: &Customers, column: &Fitted) -> Result<()> {
+    let raw = raw(customers, column.name)?;
+    let measures = column.center.is_finite() && column.spread.is_finite() && 0.0 < column.spread;
+    if measures && raw.iter().all(|&value| column.apply(value).is_finite()) {
+        return Ok(());
+    }
+    let size = |&(_, value): &(usize, &f64)| value.abs();
+    let largest = raw
+        .iter()
+        .enumerate()
+        .max_by(|a, b| size(a).total_cmp(&size(b)));
+    let (row, value) = largest.unwrap_or((0, &f64::NAN));
+    Err(Error::NotScalable {
+        feature: column.name.as_str(),
+        customer: customers.ids.text(row),
+        value: format!("{value:e}"),
+    })
 }
 
 /// The raw values of a feature, in the order of the customers and the unit of the feature.

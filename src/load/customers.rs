@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use super::meaning::{check_customer, is_empty_customer};
+use super::fixed::Totals;
+use super::meaning::{AMOUNT, Money, check_customer, is_empty_customer, type_name};
 use super::moment::Clock;
-use super::needed::Needed;
+use super::needed::{Needed, condition};
+use super::notes::net_not_positive;
 use super::reconcile::{Reason, Reconciliation};
 use super::rejected::{number_text, with_reason};
-use super::rows::{CODE, COPIES, surplus};
+use super::rows::{CODE, COPIES, TOO_LARGE, UNITS, code, surplus};
 use super::source::{Source, i64_column};
 use super::{CustomerIds, Customers, Loaded, id_text};
-use crate::config::{Columns, InputConfig, RfmConfig};
-use crate::error::{Error, Result, Warning};
+use crate::config::{Columns, InputConfig, Monetary, RfmConfig};
+use crate::error::{Error, Result};
 
 const RECENCY: &str = "__tiermill_recency";
 const FREQUENCY: &str = "__tiermill_frequency";
@@ -34,10 +36,8 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
             });
         }
     };
-    let table = Table::new(source, input)?;
-    let coded = table.frame.with_columns([code(&table.rules).alias(CODE)]);
-    let coded = source.collect(coded)?;
-    let sorted = sort_out(&coded, source, input, &table.columns)?;
+    let table = Table::new(source, input, rfm.monetary)?;
+    let sorted = sort_out(&table, source, input)?;
     let usable = sorted
         .usable
         .sort([input.customer.as_str()], SortMultipleOptions::default())
@@ -47,56 +47,49 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
         .map(|column| column.as_materialized_series().rechunk())
         .map_err(Error::polars("read the customer ids"))?;
     check_once(&ids)?;
-    let monetary = floats(&usable, MONETARY)?;
+    let frequency: Vec<i64> = floats(&usable, FREQUENCY)?.into_iter().map(whole).collect();
+    let revenue = Totals::new(&table.totals(&usable, &frequency)?, &table.money, &ids)?;
     let customers = Customers {
         as_of: as_of.name(),
         recency_days: floats(&usable, RECENCY)?,
-        frequency: floats(&usable, FREQUENCY)?.into_iter().map(whole).collect(),
+        frequency,
+        monetary: floats(&usable, MONETARY)?,
         tenure_days: if table.has_tenure {
             Some(floats(&usable, TENURE)?)
         } else {
             None
         },
-        revenue: revenue(&monetary, &ids, input.decimals)?,
-        decimals: input.decimals,
-        monetary,
+        revenue: revenue.units,
+        decimals: revenue.decimals,
         ids: CustomerIds(ids),
     };
-    let below = customers
-        .monetary
-        .iter()
-        .filter(|&&amount| amount <= 0.0)
-        .count();
-    let mut warnings = Vec::new();
-    if 0 < below {
-        warnings.push(Warning::new(
-            "net_not_positive",
-            format!("customers with a monetary of 0 or less: {below}; they stay in"),
-        ));
-    }
     Ok(Loaded {
+        warnings: net_not_positive(&customers).into_iter().collect(),
         customers,
         reconciliation: sorted.reconciliation,
         rejected: sorted.rejected,
         inputs: source.files.clone(),
-        warnings,
     })
 }
 
-/// The table with its four numbers under names of our own, and the rules by which a row is rejected.
+/// What a row of the table is, and the rules by which it is rejected.
 struct Table {
-    frame: LazyFrame,
     columns: Vec<String>,
+    filter: Option<Expr>,
+    /// R, F and M under names of our own, and the amount that counts as revenue.
+    numbers: Vec<Expr>,
+    money: Money,
+    monetary: Monetary,
     rules: Vec<(Reason, Expr)>,
     has_tenure: bool,
 }
 
 impl Table {
-    fn new(source: &Source, input: &InputConfig) -> Result<Self> {
+    fn new(source: &Source, input: &InputConfig, monetary: Monetary) -> Result<Self> {
         let Columns::Customers {
             recency,
             frequency,
-            monetary,
+            monetary: amount,
             tenure,
         } = &input.columns
         else {
@@ -105,68 +98,108 @@ impl Table {
                 hint: "set `level = \"customers\"`".to_owned(),
             });
         };
-        let mut needed = Needed::new(source);
-        let dtype = needed.column("customer", &input.customer)?;
-        check_customer(source, &input.customer, Some(&dtype))?;
-        let mut numbers = Vec::new();
         let roles = [
             ("recency-column", Some(recency), RECENCY),
             ("frequency-column", Some(frequency), FREQUENCY),
-            ("monetary-column", Some(monetary), MONETARY),
+            ("monetary-column", Some(amount), MONETARY),
             ("tenure-column", tenure.as_ref(), TENURE),
         ];
-        for (key, column, ours) in roles {
-            let Some(column) = column else { continue };
-            let dtype = needed.column(key, column)?;
-            if !(dtype.is_numeric() || dtype.is_decimal()) {
-                return Err(Error::WrongType {
-                    place: source.place(),
-                    column: column.clone(),
-                    found: dtype.to_string(),
-                    expected: "a number",
-                    hint: format!("give another column with `--{key}`"),
-                });
-            }
+        let roles = roles.map(|(key, column, ours)| column.map(|column| (key, column, ours)));
+        let mut needed = Needed::new(source);
+        needed.column("customer", &input.customer)?;
+        for (key, column, _) in roles.iter().flatten() {
+            needed.column(key, column)?;
+        }
+        let filter = input.filter.as_deref();
+        let filter = filter
+            .map(|text| Ok::<_, Error>((needed.expression("where", text)?, text)))
+            .transpose()?;
+        let columns = needed.or_everything(input.deduplicate)?;
+        // The types of the scan and not of the files: those do not know the type of a hive key.
+        let types = source
+            .scan(&columns)?
+            .collect_schema()
+            .map_err(|error| source.unreadable(error))?;
+        check_customer(source, &input.customer, types.get(&input.customer))?;
+        let mut numbers = Vec::new();
+        for (key, column, ours) in roles.into_iter().flatten() {
+            check_number(source, key, column, types.get(column))?;
             numbers.push(col(column.as_str()).cast(DataType::Float64).alias(ours));
         }
-        let filter = match &input.filter {
-            Some(text) => Some(needed.expression("where", text)?),
-            None => None,
-        };
-        let columns = needed.or_everything(input.deduplicate)?;
+        let dtype = types.get(amount).cloned().unwrap_or(DataType::Null);
+        numbers.push(col(amount.as_str()).alias(AMOUNT));
         Ok(Self {
-            frame: source.scan(&columns)?.with_columns(numbers),
+            numbers,
+            money: Money::new(source, amount, &dtype, input.decimals)?,
+            monetary,
+            filter: filter
+                .map(|(filter, text)| condition(&types, &filter, text))
+                .transpose()?,
+            rules: rules(input, types.get(&input.customer), tenure.is_some()),
             columns,
-            rules: rules(input, &dtype, filter, tenure.is_some()),
             has_tenure: tenure.is_some(),
+        })
+    }
+
+    /// The rows with the numbers under our names and the code of the reason.
+    fn coded(&self, rows: DataFrame) -> LazyFrame {
+        let rows = rows.lazy().with_columns(self.numbers.clone());
+        let amount = match self.monetary {
+            // The mean times the orders is rounded once, and not the mean before.
+            Monetary::Mean if self.money.is_float => col(MONETARY) * col(FREQUENCY),
+            _ => col(AMOUNT),
+        };
+        rows.with_columns([amount.alias(AMOUNT)])
+            .with_columns([self.money.units.clone().alias(UNITS)])
+            .with_columns([code(&self.rules).alias(CODE)])
+    }
+
+    /// What each customer spent in all, exactly.
+    fn totals(&self, usable: &DataFrame, frequency: &[i64]) -> Result<Vec<i128>> {
+        let reading = || Error::polars("read the customer table");
+        let units = usable
+            .column(UNITS)
+            .and_then(|column| column.cast(&DataType::Int128))
+            .map_err(reading())?;
+        let units = units.i128().map_err(reading())?.into_no_null_iter();
+        Ok(match self.monetary {
+            Monetary::Mean if !self.money.is_float => units
+                .zip(frequency)
+                .map(|(units, &orders)| units.saturating_mul(orders.into()))
+                .collect(),
+            _ => units.collect(),
         })
     }
 }
 
-fn rules(
-    input: &InputConfig,
-    dtype: &DataType,
-    filter: Option<Expr>,
-    has_tenure: bool,
-) -> Vec<(Reason, Expr)> {
+fn check_number(source: &Source, key: &str, column: &str, dtype: Option<&DataType>) -> Result<()> {
+    if dtype.is_some_and(DataType::is_numeric) {
+        return Ok(());
+    }
+    Err(Error::WrongType {
+        place: source.place(),
+        column: column.to_owned(),
+        found: type_name(dtype),
+        expected: "a number",
+        hint: format!("give another column with `--{key}`"),
+    })
+}
+
+fn rules(input: &InputConfig, dtype: Option<&DataType>, has_tenure: bool) -> Vec<(Reason, Expr)> {
     let customer = || col(input.customer.as_str());
     let not_a_number = |name: &str| col(name).is_null().or(col(name).is_finite().not());
-    let mut rules = Vec::new();
-    if let Some(filter) = filter {
-        rules.push((Reason::Filtered, filter.fill_null(lit(false)).not()));
-    }
-    rules.push((Reason::NullCustomer, customer().is_null()));
-    if let Some(empty) = is_empty_customer(&input.customer, Some(dtype)) {
+    let below = |name: &str, least: f64| not_a_number(name).or(col(name).lt(lit(least)));
+    let whole = col(FREQUENCY).eq(col(FREQUENCY).cast(DataType::Int64).cast(DataType::Float64));
+    let mut rules = vec![(Reason::NullCustomer, customer().is_null())];
+    if let Some(empty) = is_empty_customer(&input.customer, dtype) {
         rules.push((Reason::EmptyCustomer, empty));
     }
-    let below = |name: &str, least: f64| not_a_number(name).or(col(name).lt(lit(least)));
+    rules.push((Reason::BadAmount, not_a_number(MONETARY)));
     rules.push((Reason::BadRecency, below(RECENCY, 0.0)));
-    let whole = col(FREQUENCY).eq(col(FREQUENCY).cast(DataType::Int64).cast(DataType::Float64));
     rules.push((
         Reason::BadFrequency,
         below(FREQUENCY, 1.0).or(whole.fill_null(lit(false)).not()),
     ));
-    rules.push((Reason::BadAmount, not_a_number(MONETARY)));
     if has_tenure {
         rules.push((
             Reason::BadTenure,
@@ -176,14 +209,6 @@ fn rules(
     rules
 }
 
-fn code(rules: &[(Reason, Expr)]) -> Expr {
-    rules.iter().rev().fold(lit(0), |rest, (reason, rejects)| {
-        when(rejects.clone())
-            .then(lit(*reason as i32))
-            .otherwise(rest)
-    })
-}
-
 /// The table, sorted into what is used and what is not.
 struct Sorted {
     usable: DataFrame,
@@ -191,57 +216,94 @@ struct Sorted {
     rejected: DataFrame,
 }
 
-/// Counts the rejected rows by reason and keeps the first of each.
-fn sort_out(
-    coded: &DataFrame,
-    source: &Source,
-    input: &InputConfig,
-    columns: &[String],
-) -> Result<Sorted> {
-    let mut counts = BTreeMap::new();
-    let nothing = select(coded, -1)?.select(columns).map_err(listing())?;
-    let mut parts = vec![with_reason(nothing, "")?.lazy()];
-    for reason in Reason::ALL {
-        let rows = select(coded, reason as i32)?;
-        if rows.height() == 0 {
-            continue;
-        }
-        counts.insert(reason, rows.height() as u64);
-        let kept = rows
-            .head(Some(input.rejected_cap))
-            .select(columns)
-            .map_err(listing())?;
-        parts.push(with_reason(kept, reason.as_str())?.lazy());
+/// Counts the rejected rows by reason and keeps the first of each: first what `where` leaves out, then copies, then
+/// faults, as for orders.
+fn sort_out(table: &Table, source: &Source, input: &InputConfig) -> Result<Sorted> {
+    let mut rows = source.collect(source.scan(&table.columns)?)?;
+    let mut out = Rejects {
+        cap: input.rejected_cap,
+        counts: BTreeMap::new(),
+        parts: Vec::new(),
+    };
+    out.add("", rows.clear())?;
+    if let Some(filter) = &table.filter {
+        let holds = filter.clone().fill_null(lit(false));
+        let left_out = source.collect(rows.clone().lazy().filter(holds.clone().not()))?;
+        out.count(Reason::Filtered, left_out.height() as u64, &left_out)?;
+        rows = source.collect(rows.lazy().filter(holds))?;
     }
-    let mut usable = select(coded, 0)?;
     if input.deduplicate {
-        let copies = surplus(usable.clone().lazy(), columns)
-            .collect()
-            .map_err(listing())?;
+        let copies = source.collect(surplus(rows.clone().lazy(), &table.columns))?;
         let n: i64 = i64_column(&copies, COPIES)?.iter().sum();
-        if 0 < n {
-            counts.insert(Reason::Duplicate, u64::try_from(n).unwrap_or(0));
-            let kept = copies.head(Some(input.rejected_cap));
-            parts.push(with_reason(kept, Reason::Duplicate.as_str())?.lazy());
-            usable = usable
-                .lazy()
-                .unique(None, UniqueKeepStrategy::Any)
-                .collect()
-                .map_err(listing())?;
-        }
+        out.count(Reason::Duplicate, u64::try_from(n).unwrap_or(0), &copies)?;
+        let once = rows.lazy().unique_stable(None, UniqueKeepStrategy::First);
+        rows = source.collect(once)?;
     }
+    let coded = source.collect(table.coded(rows))?;
+    check_amounts(&select(&coded, TOO_LARGE)?, table, input)?;
+    for reason in Reason::ALL {
+        let faulty = select(&coded, reason as i32)?;
+        out.count(reason, faulty.height() as u64, &faulty)?;
+    }
+    let usable = select(&coded, 0)?;
     let reconciliation = Reconciliation {
         read: source.rows(),
         used: usable.height() as u64,
-        rejected: counts,
+        rejected: out.counts,
     };
     reconciliation.check_sum()?;
     Ok(Sorted {
         usable,
         reconciliation,
-        rejected: concat(parts, UnionArgs::default())
+        rejected: concat(out.parts, UnionArgs::default())
             .and_then(LazyFrame::collect)
             .map_err(listing())?,
+    })
+}
+
+/// Rejected rows on their way to rejected.parquet.
+struct Rejects {
+    cap: usize,
+    counts: BTreeMap<Reason, u64>,
+    parts: Vec<LazyFrame>,
+}
+
+impl Rejects {
+    fn count(&mut self, reason: Reason, n: u64, rows: &DataFrame) -> Result<()> {
+        if n == 0 {
+            return Ok(());
+        }
+        self.counts.insert(reason, n);
+        self.add(reason.as_str(), rows.head(Some(self.cap)))
+    }
+
+    fn add(&mut self, reason: &str, mut rows: DataFrame) -> Result<()> {
+        for ours in [RECENCY, FREQUENCY, MONETARY, TENURE, AMOUNT, UNITS, CODE] {
+            if rows.column(ours).is_ok() {
+                rows = rows.drop(ours).map_err(listing())?;
+            }
+        }
+        self.parts.push(with_reason(rows, reason)?.lazy());
+        Ok(())
+    }
+}
+
+/// Refuses amounts that the fixed point cannot hold, and names the first customer with one.
+fn check_amounts(too_large: &DataFrame, table: &Table, input: &InputConfig) -> Result<()> {
+    let sorted = too_large
+        .sort([input.customer.as_str()], SortMultipleOptions::default())
+        .map_err(Error::polars("sort the customers"))?;
+    let Some(&amount) = floats(&sorted, MONETARY)?.first() else {
+        return Ok(());
+    };
+    let ids = sorted
+        .column(&input.customer)
+        .map_err(Error::polars("read the customer ids"))?;
+    Err(Error::AmountTooLarge {
+        customer: id_text(ids.as_materialized_series(), 0),
+        amount: number_text(amount),
+        decimals: table.money.decimals,
+        decimal: table.money.decimal.clone(),
     })
 }
 
@@ -289,29 +351,6 @@ fn check_once(ids: &Series) -> Result<()> {
         customer: id_text(ids, row),
         rows: more as u64 + 1,
     })
-}
-
-/// Monetary in fixed point, so that the totals of tiers are exact here too.
-fn revenue(monetary: &[f64], ids: &Series, decimals: u32) -> Result<Vec<i64>> {
-    /// Below 2^63 by more than the rounding of an f64 there.
-    const LARGEST: f64 = 9.2e18;
-    let factor = 10_f64.powi(decimals.cast_signed());
-    monetary
-        .iter()
-        .enumerate()
-        .map(|(row, &amount)| {
-            let units = (amount * factor).round();
-            if units.abs() < LARGEST {
-                Ok(whole(units))
-            } else {
-                Err(Error::AmountTooLarge {
-                    customer: id_text(ids, row),
-                    amount: number_text(amount),
-                    decimals,
-                })
-            }
-        })
-        .collect()
 }
 
 /// A whole number that is known to fit.

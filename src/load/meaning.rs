@@ -152,11 +152,13 @@ fn iso_time(text: &Expr, zone: Option<Tz>) -> Expr {
 
 /// Amounts as fixed-point numbers.
 pub(super) struct Money {
-    /// The amount in units of 10^-decimals, null where it does not fit in 64 bits.
+    /// The amount in units of 10^-decimals, null where the fixed point has no room for it.
     pub(super) units: Expr,
     pub(super) decimals: u32,
     /// Amounts can be NaN, infinite, or finer than the fixed point.
     pub(super) is_float: bool,
+    /// The Decimal that gave the decimals, as it was written.
+    pub(super) decimal: Option<String>,
 }
 
 impl Money {
@@ -166,6 +168,7 @@ impl Money {
             units: lit(1_i64),
             decimals: 0,
             is_float: false,
+            decimal: None,
         }
     }
 
@@ -179,7 +182,7 @@ impl Money {
         let is_float = dtype.is_float();
         let (units, decimals) = match dtype {
             DataType::Decimal(_, scale) => (
-                amount.to_physical().cast(DataType::Int64),
+                if_summable(&amount.to_physical()),
                 u32::try_from(*scale).unwrap_or(0),
             ),
             dtype if dtype.is_integer() => (amount.cast(DataType::Int64), 0),
@@ -208,8 +211,19 @@ impl Money {
             units,
             decimals,
             is_float,
+            decimal: dtype.is_decimal().then(|| name.to_owned()),
         })
     }
+}
+
+/// 128-bit units, null for those that 128 bits could not hold the sum of, were they all the rows that there can be.
+fn if_summable(units: &Expr) -> Expr {
+    const LARGEST: i128 = 1 << 94;
+    let fits = units
+        .clone()
+        .lt(lit(LARGEST))
+        .and(lit(-LARGEST).lt(units.clone()));
+    when(fits).then(units.clone()).otherwise(lit(NULL))
 }
 
 /// A type for a message.

@@ -9,6 +9,7 @@
 mod moment;
 mod source;
 
+mod fixed;
 mod meaning;
 mod needed;
 mod reconcile;
@@ -151,9 +152,9 @@ pub fn survey(input: &InputConfig, rfm: &RfmConfig) -> Result<(Loaded, Option<Er
     Ok((loaded, broken))
 }
 
-/// A fixed-point number as the nearest f64.
+/// A fixed-point number as an f64, the nearest one where its units are not more than 2^53.
 pub(crate) fn from_fixed(units: i128, decimals: u32) -> f64 {
-    // Both are exact in f64 (units below 2^53, 10^decimals up to 10^12), so the quotient is correctly rounded.
+    // Such units and powers up to 10^22 are exact in f64, so that only the division rounds.
     units as f64 / 10_f64.powi(decimals.cast_signed())
 }
 

@@ -1,7 +1,8 @@
 //! Which columns are needed, and what SQL makes of them.
 //!
 //! In: names and expressions of the config. Out: the columns to read, and polars expressions.
-//! Invariant: a column that an expression names is known to be there, with one type in all files.
+//! Invariant: a column that an expression names is known to be there, with one type in all files; and arithmetic does
+//! not wrap, whatever the width of its columns.
 
 use std::collections::BTreeMap;
 
@@ -106,21 +107,12 @@ impl<'a> Needed<'a> {
     }
 
     /// These, or every column: an exact duplicate is one in all columns, so that all files have to have the same.
-    pub(super) fn or_everything(mut self, everything: bool) -> Result<Vec<String>> {
-        if !everything {
-            return Ok(self.columns);
+    pub(super) fn or_everything(self, everything: bool) -> Result<Vec<String>> {
+        if everything {
+            self.source.every_column()
+        } else {
+            Ok(self.columns)
         }
-        let all: Vec<String> = self
-            .source
-            .schema()
-            .iter_names()
-            .map(ToString::to_string)
-            .collect();
-        self.columns.clear();
-        for name in &all {
-            self.column("deduplicate", name)?;
-        }
-        Ok(all)
     }
 }
 
@@ -194,14 +186,64 @@ pub(super) fn type_of(
     Ok(tried.schema().get(TRIED).cloned().unwrap_or(DataType::Null))
 }
 
-/// Refuses a `where` that is no condition.
-pub(super) fn check_filter(types: &Schema, filter: &Expr, text: &str) -> Result<()> {
+/// A `where` that cannot wrap, or the refusal of one that is no condition.
+pub(super) fn condition(types: &Schema, filter: &Expr, text: &str) -> Result<Expr> {
     match type_of(types, filter, "where", text)? {
-        DataType::Boolean => Ok(()),
+        DataType::Boolean => Ok(widened(types, filter, &DataType::Int128)),
         other => Err(Error::BadValue {
             key: "where".to_owned(),
             found: format!("`{text}` of type {}", type_name(Some(&other))),
             expected: "a condition that is true or false".to_owned(),
         }),
     }
+}
+
+/// An amount that cannot wrap: what 128 bits may not hold becomes the largest number there is, which no fixed point
+/// holds either.
+pub(super) fn exact(types: &Schema, amount: &Expr) -> Expr {
+    /// Below 2^127 by more than what the rounding of floats can hide.
+    const NEAR: f64 = 1e37;
+    let wide = widened(types, amount, &DataType::Int128);
+    if wide == *amount || number_type(types, &wide) != Some(DataType::Int128) {
+        return wide;
+    }
+    let rough = widened(types, amount, &DataType::Float64);
+    when(rough.abs().gt_eq(lit(NEAR)))
+        .then(lit(i128::MAX))
+        .otherwise(wide)
+}
+
+/// The same expression, computed in wider numbers. polars computes in the type of the columns: two i32 whose product
+/// is beyond 32 bits wrap, and two f32 lose the cents.
+fn widened(types: &Schema, expr: &Expr, integer: &DataType) -> Expr {
+    expr.clone().map_expr(|part| match part {
+        Expr::BinaryExpr { left, op, right } if op.is_arithmetic() => {
+            let both = [&left, &right].map(|side| number_type(types, side));
+            let integers = both.iter().flatten().filter(|dtype| dtype.is_integer());
+            let all_integers = integers.count() == 2;
+            let [left, right] = [(left, &both[0]), (right, &both[1])].map(|(side, dtype)| {
+                let side = Arc::unwrap_or_clone(side);
+                match dtype {
+                    Some(_) if all_integers => side.cast(integer.clone()),
+                    Some(DataType::Float32) => side.cast(DataType::Float64),
+                    _ => side,
+                }
+            });
+            binary_expr(left, op, right)
+        }
+        Expr::Function { input, function } if matches!(function, FunctionExpr::Pow(_)) => {
+            let floats = input.into_iter().map(|side| side.cast(DataType::Float64));
+            Expr::Function {
+                input: floats.collect(),
+                function,
+            }
+        }
+        other => other,
+    })
+}
+
+/// The type of a part of an expression; `None` for what is no number, or wrong.
+fn number_type(types: &Schema, expr: &Expr) -> Option<DataType> {
+    let dtype = type_of(types, expr, "amount", "").ok()?;
+    dtype.is_numeric().then_some(dtype)
 }

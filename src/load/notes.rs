@@ -6,7 +6,7 @@ use polars::prelude::*;
 
 use super::needed::unlisted;
 use super::rejected::Orderless;
-use super::rows::{Rows, UNITS};
+use super::rows::Rows;
 use super::source::{Source, i64_column};
 use super::{Customers, id_text};
 use crate::config::{Columns, InputConfig};
@@ -15,17 +15,44 @@ use crate::error::{Error, Result, Warning};
 const ROWS: &str = "__tiermill_rows";
 const KEY: &str = "__tiermill_key";
 
+/// Amounts that lost decimals to the fixed point.
+#[derive(Clone, Copy)]
+pub(super) struct Rounded {
+    /// Those amounts.
+    pub(super) rounded: i64,
+    /// All amounts that were used, refunds of customers without order included.
+    pub(super) rows: i64,
+}
+
 /// All warnings about an order table.
 pub(super) fn notes(
     rows: &Rows,
     source: &Source,
     input: &InputConfig,
-    found: (&Customers, &Orderless),
+    (customers, orderless, rounded): (&Customers, &Orderless, Rounded),
 ) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     warn_about_events(&mut warnings, rows, source, input)?;
-    warn_about_decimals(&mut warnings, rows, source)?;
-    warn_about_net(&mut warnings, found.0, found.1);
+    if 0 < rounded.rounded {
+        warnings.push(Warning::new(
+            "amounts_rounded",
+            format!(
+                "{} of {} amounts have more than {} decimals and are rounded; set `decimals` higher to keep them",
+                rounded.rounded, rounded.rows, rows.decimals
+            ),
+        ));
+    }
+    warnings.extend(net_not_positive(customers));
+    if let Some(ids) = &orderless.ids {
+        warnings.push(Warning::new(
+            "no_order",
+            format!(
+                "customers with refunds only: {}; they have no order and are left out ({} rows)",
+                ids.len(),
+                orderless.rows
+            ),
+        ));
+    }
     Ok(warnings)
 }
 
@@ -79,67 +106,20 @@ fn warn_about_events(
     Ok(())
 }
 
-/// Tells where amounts have more decimals than the fixed point keeps, judged by the first rows.
-fn warn_about_decimals(warnings: &mut Vec<Warning>, rows: &Rows, source: &Source) -> Result<()> {
-    const LOOKED_AT: IdxSize = 100_000;
-    let Some(scaled) = rows.scaled_amount() else {
-        return Ok(());
-    };
-    // A float amount misses its decimal by far less than a hundredth of a unit until it has no decimals to lose.
-    let lost = (scaled - col(UNITS).cast(DataType::Float64))
-        .abs()
-        .gt(lit(0.01));
-    let rounded = rows
-        .all(source)?
-        .limit(LOOKED_AT)
-        .filter(rows.usable())
-        .select([
-            lost.cast(DataType::Int64).sum().alias(ROWS),
-            len().cast(DataType::Int64).alias(KEY),
-        ]);
-    let rounded = source.collect(rounded)?;
-    let n = i64_column(&rounded, ROWS)?.first().copied().unwrap_or(0);
-    let looked_at = i64_column(&rounded, KEY)?.first().copied().unwrap_or(0);
-    if 0 < n {
-        warnings.push(Warning::new(
-            "amounts_rounded",
-            format!(
-                "{n} of the first {looked_at} amounts have more than {} decimals and are rounded; set `decimals` higher to keep them",
-                rows.decimals
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// Tells of customers whose refunds outweigh their orders.
-fn warn_about_net(warnings: &mut Vec<Warning>, customers: &Customers, orderless: &Orderless) {
-    let below = customers
-        .revenue
-        .iter()
-        .filter(|&&units| units <= 0)
-        .count();
-    let zero = customers
-        .revenue
-        .iter()
-        .filter(|&&units| units == 0)
-        .count();
-    if 0 < below {
-        warnings.push(Warning::new(
-            "net_not_positive",
-            format!(
-                "customers with a total of 0 or less: {below} ({zero} of them 0); they stay in"
-            ),
-        ));
-    }
-    if let Some(ids) = &orderless.ids {
-        warnings.push(Warning::new(
-            "no_order",
-            format!(
-                "customers with refunds only: {}; they have no order and are left out ({} rows)",
-                ids.len(),
-                orderless.rows
-            ),
-        ));
-    }
+/// Tells of customers whose refunds outweigh their orders. A few are ordinary business and no alarm.
+pub(super) fn net_not_positive(customers: &Customers) -> Option<Warning> {
+    /// Share of the customers from which something is wrong: with the sign of the amounts, or with the refunds.
+    const MANY: f64 = 0.01;
+    let below = customers.monetary.iter().filter(|&&amount| amount <= 0.0);
+    let below = below.count();
+    let zero = customers.monetary.iter().filter(|&&amount| amount == 0.0);
+    let message = format!(
+        "customers with a total of 0 or less: {below} ({} of them 0); they stay in",
+        zero.count()
+    );
+    let few = below as f64 <= MANY * customers.len() as f64;
+    (0 < below).then(|| Warning {
+        note: few,
+        ..Warning::new("net_not_positive", message)
+    })
 }

@@ -6,13 +6,14 @@
 
 use polars::prelude::*;
 
+use super::fixed::Totals;
 use super::moment::{Moment, date_of};
-use super::notes;
+use super::notes::{self, Rounded};
 use super::reconcile::Reconciliation;
 use super::rejected::{self, Orderless};
 use super::rows::{DAY, Rows, TIME, UNITS};
 use super::source::{Source, i64_column};
-use super::{CustomerIds, Customers, Loaded, from_fixed, id_text};
+use super::{CustomerIds, Customers, Loaded, from_fixed};
 use crate::config::{Count, InputConfig, Monetary, RfmConfig};
 use crate::error::{Error, Result};
 
@@ -21,6 +22,7 @@ const FIRST: &str = "__tiermill_first";
 const ORDERS: &str = "__tiermill_orders";
 const TOTAL: &str = "__tiermill_total";
 const ROWS: &str = "__tiermill_rows";
+const ROUNDED: &str = "__tiermill_rounded";
 const KEY: &str = "__tiermill_key";
 const ORDER_TIME: &str = "__tiermill_order_time";
 
@@ -34,7 +36,9 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     let window_start = rfm.window.map(|window| as_of.before(window)).transpose()?;
     rows.bound(as_of, window_start);
 
-    let grouped = Grouped::split(&rows, &group(&rows, source, rfm.count)?)?;
+    let grouped = group(&rows, source, rfm.count)?;
+    let rounded = Rounded::of(&grouped)?;
+    let grouped = Grouped::split(&rows, &grouped)?;
     let customers = customers(&grouped.ordered, &rows, as_of, rfm)?;
     let orderless = grouped.orderless;
     let mut reconciliation = Reconciliation {
@@ -54,14 +58,15 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
             &orderless,
             input.rejected_cap,
         )?,
-        warnings: notes::notes(&rows, source, input, (&customers, &orderless))?,
+        warnings: notes::notes(&rows, source, input, (&customers, &orderless, rounded))?,
         customers,
         reconciliation,
         inputs: source.files.clone(),
     })
 }
 
-/// Midnight after the newest day, unless that day looks mistyped (DESIGN §2).
+/// Midnight after the day of the newest order, unless that day looks mistyped (DESIGN §2). A refund is no order; where
+/// there are only refunds the newest of them does, so that the account of the rows can say so.
 fn newest_midnight(
     rows: &Rows,
     source: &Source,
@@ -71,21 +76,29 @@ fn newest_midnight(
     let days = rows
         .all(source)?
         .filter(rows.usable())
-        .select([rows.day().alias(DAY)])
+        .select([rows.day().alias(DAY), rows.is_order().alias(ORDERS)])
         .group_by([col(DAY)])
-        .agg([len().cast(DataType::Int64).alias(ROWS)])
+        .agg([
+            len().cast(DataType::Int64).alias(ROWS),
+            col(ORDERS).cast(DataType::Int64).sum(),
+        ])
         .sort([DAY], SortMultipleOptions::default());
     let days = source.collect(days)?;
-    let counts = i64_column(&days, ROWS)?;
+    let mut counts = i64_column(&days, ORDERS)?;
+    if counts.iter().all(|&orders| orders == 0) {
+        counts = i64_column(&days, ROWS)?;
+    }
     let days = days
         .column(DAY)
         .and_then(|column| column.cast(&DataType::Int32))
         .map_err(Error::polars("read the days of the orders"))?;
-    let days: Vec<i32> = days
+    let (days, counts): (Vec<i32>, Vec<i64>) = days
         .i32()
         .map_err(Error::polars("read the days of the orders"))?
         .into_no_null_iter()
-        .collect();
+        .zip(counts)
+        .filter(|&(_, orders)| 0 < orders)
+        .unzip();
     let Some(&newest) = days.last() else {
         return Err(nothing_usable(rows, source, input));
     };
@@ -93,11 +106,11 @@ fn newest_midnight(
     rows.clock.midnight_after(newest)
 }
 
-/// Stops where the newest day stands alone behind a gap, or a thousandth of the rows does: a few mistyped dates.
+/// Stops where the newest day stands alone behind a gap, or a thousandth of the orders does: a few mistyped dates.
 fn check_gap(days: &[i32], counts: &[i64], rfm: &RfmConfig) -> Result<()> {
     let limit = i64::from(rfm.max_gap.0);
     let all: i64 = counts.iter().sum();
-    // A thousandth of the rows; of a small table up to three, if they are not more than a twentieth.
+    // A thousandth of the orders; of a small table up to three, if they are not more than a twentieth.
     let few = (all / 1_000).max((all / 20).min(3));
     let mut after = 0;
     for i in (1..days.len()).rev() {
@@ -142,9 +155,7 @@ fn nothing_usable(rows: &Rows, source: &Source, input: &InputConfig) -> Error {
 /// One row per customer: last and first order, orders, total, rows.
 fn group(rows: &Rows, source: &Source, count: Count) -> Result<DataFrame> {
     let order_time = if rows.refunds_are_no_orders {
-        when(col(UNITS).gt_eq(lit(0_i64)))
-            .then(col(TIME))
-            .otherwise(lit(NULL))
+        when(rows.is_order()).then(col(TIME)).otherwise(lit(NULL))
     } else {
         col(TIME)
     };
@@ -157,43 +168,57 @@ fn group(rows: &Rows, source: &Source, count: Count) -> Result<DataFrame> {
     let mut columns = vec![
         customer.clone(),
         order_time.cast(DataType::Int64).alias(ORDER_TIME),
-        // 64 bits hold any one amount; 128 bits hold the sum of as many as there can be rows.
+        // 128 bits hold the sum of as many amounts as there can be rows.
         col(UNITS).cast(DataType::Int128).alias(TOTAL),
     ];
     columns.extend(key.clone().map(|key| key.alias(KEY)));
+    let is_rounded = rows.is_rounded();
+    let rounded = is_rounded.as_ref().map(|_| col(ROUNDED).sum());
+    columns.extend(is_rounded.map(|is_rounded| is_rounded.cast(DataType::Int64).alias(ROUNDED)));
     let usable = rows.all(source)?.filter(rows.usable()).select(columns);
-    let of_rows = [
+    let mut of_rows = vec![
         col(ORDER_TIME).max().alias(LAST),
         col(ORDER_TIME).min().alias(FIRST),
         col(TOTAL).sum(),
         len().cast(DataType::Int64).alias(ROWS),
     ];
+    of_rows.extend(rounded.clone());
+    let orders = col(ORDER_TIME).count();
     let grouped = if key.is_some() {
-        let mut of_orders = of_rows.to_vec();
-        of_orders.push(
-            col(ORDER_TIME)
-                .count()
-                .gt(lit(0))
-                .cast(DataType::Int64)
-                .alias(ORDERS),
-        );
+        of_rows.push(orders.gt(lit(0)).cast(DataType::Int64).alias(ORDERS));
+        let mut of_orders = vec![
+            col(LAST).max(),
+            col(FIRST).min(),
+            col(TOTAL).sum(),
+            col(ROWS).sum(),
+            col(ORDERS).sum(),
+        ];
+        of_orders.extend(rounded);
         usable
             .group_by([customer.clone(), col(KEY)])
-            .agg(of_orders)
+            .agg(of_rows)
             .group_by([customer])
-            .agg([
-                col(LAST).max(),
-                col(FIRST).min(),
-                col(TOTAL).sum(),
-                col(ROWS).sum(),
-                col(ORDERS).sum(),
-            ])
+            .agg(of_orders)
     } else {
-        let mut of_customers = of_rows.to_vec();
-        of_customers.push(col(ORDER_TIME).count().cast(DataType::Int64).alias(ORDERS));
-        usable.group_by([customer]).agg(of_customers)
+        of_rows.push(orders.cast(DataType::Int64).alias(ORDERS));
+        usable.group_by([customer]).agg(of_rows)
     };
     source.collect(grouped)
+}
+
+impl Rounded {
+    /// What the customers' rows add up to.
+    fn of(grouped: &DataFrame) -> Result<Self> {
+        let sum = |name| Ok::<i64, Error>(i64_column(grouped, name)?.iter().sum());
+        Ok(Self {
+            rounded: if grouped.column(ROUNDED).is_ok() {
+                sum(ROUNDED)?
+            } else {
+                0
+            },
+            rows: sum(ROWS)?,
+        })
+    }
 }
 
 /// Customers with an order, and the others set aside.
@@ -255,17 +280,17 @@ fn customers(
 ) -> Result<Customers> {
     let ids = ids(ordered, rows)?;
     let frequency = i64_column(ordered, ORDERS)?;
-    let revenue = totals(ordered, &ids, rows.decimals)?;
+    let Totals { units, decimals } = Totals::new(&totals(ordered)?, &rows.money, &ids)?;
     let days = |name| {
         let times = i64_column(ordered, name)?.into_iter();
         let days = times.map(|time| as_of.days_since(time, rfm.recency));
         Ok::<_, Error>(days.collect::<Vec<f64>>())
     };
-    let monetary = revenue
+    let monetary = units
         .iter()
         .zip(&frequency)
         .map(|(&units, &orders)| {
-            let total = from_fixed(units.into(), rows.decimals);
+            let total = from_fixed(units.into(), decimals);
             match rfm.monetary {
                 Monetary::Sum => total,
                 Monetary::Mean => total / orders as f64,
@@ -279,59 +304,17 @@ fn customers(
         as_of: as_of.name(),
         frequency,
         monetary,
-        revenue,
-        decimals: rows.decimals,
+        revenue: units,
+        decimals,
     })
 }
 
-/// The exact totals, each in 64 bits.
-fn totals(ordered: &DataFrame, ids: &Series, decimals: u32) -> Result<Vec<i64>> {
+/// The exact total of each customer.
+fn totals(ordered: &DataFrame) -> Result<Vec<i128>> {
     let totals = ordered
         .column(TOTAL)
         .and_then(|column| column.cast(&DataType::Int128))
         .map_err(Error::polars("read the totals"))?;
     let totals = totals.i128().map_err(Error::polars("read the totals"))?;
-    totals
-        .into_no_null_iter()
-        .enumerate()
-        .map(|(row, total)| {
-            i64::try_from(total).map_err(|_| Error::TotalTooLarge {
-                customer: id_text(ids, row),
-                total: fixed_text(total, decimals),
-                decimals,
-            })
-        })
-        .collect()
-}
-
-/// A fixed-point number to the last digit.
-fn fixed_text(units: i128, decimals: u32) -> String {
-    let digits = units.unsigned_abs().to_string();
-    let sign = if units < 0 { "-" } else { "" };
-    let decimals = decimals as usize;
-    let padded = format!("{digits:0>width$}", width = decimals + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - decimals);
-    match fraction.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        fraction => format!("{sign}{whole}.{fraction}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fixed_point_numbers_are_written_to_the_last_digit() {
-        assert_eq!(
-            fixed_text(9_223_372_036_854_775_808, 0),
-            "9223372036854775808"
-        );
-        assert_eq!(
-            fixed_text(-44_000_000_000_000_001, 4),
-            "-4400000000000.0001"
-        );
-        assert_eq!(fixed_text(5, 2), "0.05");
-        assert_eq!(fixed_text(1_500, 3), "1.5");
-    }
+    Ok(totals.into_no_null_iter().collect())
 }

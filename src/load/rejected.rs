@@ -96,6 +96,7 @@ fn amount_too_large(rows: &Rows, source: &Source) -> Result<Error> {
         customer,
         amount,
         decimals: rows.decimals,
+        decimal: rows.money.decimal.clone(),
     })
 }
 

@@ -8,7 +8,7 @@ use polars::prelude::*;
 
 use super::meaning::{AMOUNT, Money, check_customer, is_empty_customer, time_expr};
 use super::moment::{Clock, Moment};
-use super::needed::{Needed, check_filter, column_names, type_of};
+use super::needed::{Needed, column_names, condition, exact, type_of};
 use super::reconcile::Reason;
 use super::source::Source;
 use crate::config::{Columns, InputConfig, Refunds};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 pub(super) const TIME: &str = "__tiermill_time";
 /// Calendar day in the zone of the data, Date.
 pub(super) const DAY: &str = "__tiermill_day";
-/// Amount in units of 10^-decimals, Int64; null where there is none or where it does not fit.
+/// Amount in units of 10^-decimals, Int64 or Int128; null where there is none or where it does not fit.
 pub(super) const UNITS: &str = "__tiermill_units";
 /// Code of the reason, 0 for a usable row.
 pub(super) const CODE: &str = "__tiermill_code";
@@ -42,14 +42,15 @@ pub(super) struct Rows {
     pub(super) clock: Clock,
     /// Decimals of [`UNITS`].
     pub(super) decimals: u32,
-    /// Whether negative amounts are refunds that are no orders.
+    /// How amounts become [`UNITS`].
+    pub(super) money: Money,
+    /// Whether negative amounts are refunds, which are no orders.
     pub(super) refunds_are_no_orders: bool,
     columns: Vec<String>,
     needed: Vec<String>,
     unique: Option<DataFrame>,
     time: Expr,
     amount: Option<Expr>,
-    money: Money,
     filter: Option<Expr>,
     refunds: Refunds,
     rules: Vec<(Reason, Expr)>,
@@ -80,7 +81,7 @@ impl Rows {
         let filter = filter
             .map(|text| needed.expression("where", text))
             .transpose()?;
-        let amount = needed.worth(amount.as_deref(), events.as_ref())?;
+        let worth = needed.worth(amount.as_deref(), events.as_ref())?;
         let only_needed = needed.columns.clone();
         let columns = needed.or_everything(input.deduplicate)?;
         let mut scan = source.scan(&columns)?;
@@ -89,21 +90,22 @@ impl Rows {
             .map_err(|error| source.unreadable(error))?;
         check_customer(source, &input.customer, types.get(&input.customer))?;
         let (time, clock) = time_expr(source, time, types.get(time), input.timezone)?;
-        if let (Some(expr), Some(text)) = (&filter, &input.filter) {
-            check_filter(&types, expr, text)?;
-        }
-        let money = money(source, &types, amount.as_ref(), input.decimals)?;
+        let filter = match (&filter, &input.filter) {
+            (Some(expr), Some(text)) => Some(condition(&types, expr, text)?),
+            _ => None,
+        };
+        let (amount, money) = priced(source, &types, worth, input.decimals)?;
         let mut rows = Self {
             customer: input.customer.clone(),
             order: order.clone(),
             clock,
             decimals: money.decimals,
-            refunds_are_no_orders: amount.is_some() && refunds == Refunds::Net,
+            refunds_are_no_orders: amount.is_some() && refunds != Refunds::Keep,
             columns,
             needed: only_needed,
             unique: None,
             time,
-            amount: amount.map(|(expr, _)| expr),
+            amount,
             money,
             filter,
             refunds,
@@ -260,17 +262,16 @@ impl Rows {
 
     /// The code of the first rule that rejects the row, 0 for none.
     pub(super) fn code(&self) -> Expr {
-        let fits = when(col(UNITS).is_null())
-            .then(lit(TOO_LARGE))
-            .otherwise(lit(0));
-        self.rules
-            .iter()
-            .rev()
-            .fold(fits, |rest, (reason, rejects)| {
-                when(rejects.clone())
-                    .then(lit(*reason as i32))
-                    .otherwise(rest)
-            })
+        code(&self.rules)
+    }
+
+    /// Holds for a row that is no refund.
+    pub(super) fn is_order(&self) -> Expr {
+        if self.refunds_are_no_orders {
+            col(UNITS).gt_eq(lit(0_i64))
+        } else {
+            lit(true)
+        }
     }
 
     /// The calendar day of [`TIME`], in the zone of the data.
@@ -300,12 +301,16 @@ impl Rows {
         }
     }
 
-    /// A float amount in units, before it is rounded; `None` where amounts have no fraction to lose.
-    pub(super) fn scaled_amount(&self) -> Option<Expr> {
+    /// Holds where the fixed point cuts decimals of an amount; `None` where amounts have none to lose.
+    pub(super) fn is_rounded(&self) -> Option<Expr> {
+        /// In units: a float misses its decimal by far less until it has no decimals to lose.
+        const LOST: f64 = 0.01;
         let factor = 10_f64.powi(self.decimals.cast_signed());
-        self.money
-            .is_float
-            .then(|| col(AMOUNT).cast(DataType::Float64) * lit(factor))
+        self.money.is_float.then(|| {
+            let scaled = col(AMOUNT).cast(DataType::Float64) * lit(factor);
+            let lost = scaled - col(UNITS).cast(DataType::Float64);
+            lost.abs().gt(lit(LOST))
+        })
     }
 
     /// Whether copies of rows are left out.
@@ -321,20 +326,32 @@ impl Rows {
     }
 }
 
-/// How amounts become units; without amounts each row is worth one.
-fn money(
+/// The amount, in arithmetic that does not wrap, and how it becomes units; without amounts each row is worth one.
+fn priced(
     source: &Source,
     types: &Schema,
-    amount: Option<&(Expr, String)>,
+    worth: Option<(Expr, String)>,
     decimals: u32,
-) -> Result<Money> {
-    match amount {
-        Some((expr, name)) => {
-            let dtype = type_of(types, expr, "amount", name)?;
-            Money::new(source, name, &dtype, decimals)
-        }
-        None => Ok(Money::count()),
-    }
+) -> Result<(Option<Expr>, Money)> {
+    let Some((amount, name)) = worth else {
+        return Ok((None, Money::count()));
+    };
+    let amount = exact(types, &amount);
+    let dtype = type_of(types, &amount, "amount", &name)?;
+    let money = Money::new(source, &name, &dtype, decimals)?;
+    Ok((Some(amount), money))
+}
+
+/// The code of the first rule that rejects a row, [`TOO_LARGE`] where none does and the amount has no units.
+pub(super) fn code(rules: &[(Reason, Expr)]) -> Expr {
+    let fits = when(col(UNITS).is_null())
+        .then(lit(TOO_LARGE))
+        .otherwise(lit(0));
+    rules.iter().rev().fold(fits, |rest, (reason, rejects)| {
+        when(rejects.clone())
+            .then(lit(*reason as i32))
+            .otherwise(rest)
+    })
 }
 
 /// The rows that stand more than once, once, with a count of their surplus.

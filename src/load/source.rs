@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use polars::prelude::*;
@@ -32,8 +32,8 @@ pub struct InputFile {
     pub bytes: u64,
     /// Rows according to its footer.
     pub rows: u64,
-    /// SHA-256 of size and footer. The footer holds the place, size and statistics of every column chunk, so that
-    /// other contents give another fingerprint without reading the contents.
+    /// SHA-256 of size and footer. The footer holds the place, size and statistics of every column chunk, which almost
+    /// any change of the contents changes; the contents themselves are not hashed, since that would read every column.
     pub fingerprint: String,
 }
 
@@ -57,6 +57,8 @@ impl Source {
         for path in paths {
             found.extend(expand(path)?);
         }
+        // The order in which paths were written is nothing that a result may depend on.
+        found.sort();
         let mut source = Self {
             files: Vec::with_capacity(found.len()),
             schemas: Vec::with_capacity(found.len()),
@@ -127,6 +129,33 @@ impl Source {
             }
         }
         Ok(dtype.clone())
+    }
+
+    /// Names of all columns, which every file has to have with one type.
+    ///
+    /// # Errors
+    /// [`Error::SchemaDiffers`].
+    pub(super) fn every_column(&self) -> Result<Vec<String>> {
+        for (file, schema) in self.files.iter().zip(&self.schemas) {
+            let more = schema
+                .iter()
+                .find(|(name, _)| !self.schema().contains(name));
+            if let Some((name, dtype)) = more {
+                return Err(Error::SchemaDiffers {
+                    column: name.to_string(),
+                    first: self.files[0].path.clone(),
+                    first_type: "missing".to_owned(),
+                    second: file.path.clone(),
+                    second_type: dtype.to_string(),
+                });
+            }
+        }
+        let names = self.schema().iter_names().map(ToString::to_string);
+        let names: Vec<String> = names.collect();
+        for name in &names {
+            self.column("deduplicate", name)?;
+        }
+        Ok(names)
     }
 
     /// Names of the columns that every file has with one type, in the order of the first file.
@@ -250,9 +279,10 @@ impl Source {
     }
 }
 
-/// The files behind one path as it was written, sorted, each with the length of the part before its hive keys.
+/// The files behind one path as it was written, each with the length of the part before its hive keys.
 fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
-    let path = Path::new(written);
+    let plain = plain(written);
+    let path = plain.as_path();
     if path.is_dir() {
         let mut files = Vec::new();
         let mut others = Vec::new();
@@ -264,27 +294,32 @@ fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
                 found: others,
             });
         }
-        files.sort();
-        let root = written.len();
+        let root = path.as_os_str().len();
         return Ok(files.into_iter().map(|file| (file, root)).collect());
     }
     if path.exists() {
         let root = path.parent().map_or(0, |folder| folder.as_os_str().len());
         return Ok(vec![(path.to_owned(), root)]);
     }
-    let Some(star) = written.find(['*', '?', '[']) else {
+    let pattern = path.to_string_lossy();
+    let Some(star) = pattern.find(['*', '?', '[']) else {
         return Err(Error::NotFound {
-            path: path.to_owned(),
+            path: written.into(),
         });
     };
-    let matches = glob::glob(written).map_err(|error| Error::BadValue {
+    let matches = glob::glob(&pattern).map_err(|error| Error::BadValue {
         key: "input".to_owned(),
         found: format!("`{written}`"),
         expected: format!("a glob ({error})"),
     })?;
-    let root = written[..star].rfind('/').unwrap_or(0);
+    let root = pattern[..star].rfind('/').unwrap_or(0);
     let mut files = Vec::new();
-    for entry in matches.flatten() {
+    for entry in matches {
+        // A folder that cannot be listed may hold half the orders.
+        let entry = entry.map_err(|error| {
+            let folder = error.path().to_owned();
+            Error::io("list", folder)(error.into())
+        })?;
         if entry.is_dir() {
             walk(&entry, &mut files, &mut Vec::new())?;
         } else {
@@ -292,14 +327,25 @@ fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
         }
     }
     if files.is_empty() {
-        let folder = if root == 0 { "." } else { &written[..root] };
+        let folder = if root == 0 { "." } else { &pattern[..root] };
         return Err(Error::NoMatch {
             glob: written.to_owned(),
             folder: folder.to_owned(),
         });
     }
-    files.sort();
     Ok(files.into_iter().map(|file| (file, root)).collect())
+}
+
+/// A path without `.` and doubled `/`: what comes back from the file system has neither, and its hive keys are found by
+/// where they begin.
+fn plain(written: &str) -> PathBuf {
+    let parts = Path::new(written).components();
+    let plain: PathBuf = parts.filter(|part| *part != Component::CurDir).collect();
+    if plain.as_os_str().is_empty() && !written.is_empty() {
+        ".".into()
+    } else {
+        plain
+    }
 }
 
 /// Collects the Parquet files under a folder. Names that begin with `.` or `_` are marks of other programs, and a folder

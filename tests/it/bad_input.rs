@@ -123,6 +123,26 @@ fn a_glob_that_matches_nothing_is_not_called_empty() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_listed_is_no_empty_folder() {
+    let workdir = Workdir::new();
+    workdir.parquet("in/a/x.parquet", six_customers());
+    // Nobody, root included, can name a path of more than 4096 bytes; moving its lower half makes one.
+    let half = |top: &str| Path::new(top).join(format!("{}/", "d".repeat(200)).repeat(12));
+    std::fs::create_dir_all(workdir.join("lower").join(half("l"))).unwrap();
+    std::fs::create_dir_all(workdir.join("in").join(half("u"))).unwrap();
+    let below = workdir.join("in").join(half("u")).join("l");
+    std::fs::rename(workdir.join("lower/l"), below).unwrap();
+    let found = refused(
+        &workdir,
+        &format!("run --input 'in/**/*.parquet' {COLUMNS}"),
+    );
+    assert!(
+        found.starts_with("exit 1\nerror: cannot list `in/u/dd"),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_file_that_is_not_parquet_shows_how_it_begins() {
     let workdir = Workdir::new();
     workdir.write("x.parquet", "customer,date,amount\nann,2024-01-01,10\n");
@@ -549,6 +569,14 @@ fn files_that_disagree_about_a_column_are_both_named() {
 
     hint: write both files with one type, or give them to two runs
     ");
+    workdir.parquet("in/c.parquet", six_customers());
+    std::fs::rename(workdir.join("in/a.parquet"), workdir.join("in/d.parquet")).unwrap();
+    insta::assert_snapshot!(refused(&workdir, &format!("{run} --deduplicate")), @r"
+    exit 1
+    error: column `note` is missing in `in/b.parquet` and str in `in/d.parquet`
+
+    hint: write both files with one type, or give them to two runs
+    ");
     workdir.tiermill(&format!("{run} --k 2")).success();
 }
 
@@ -623,7 +651,7 @@ fn fewer_different_customers_than_tiers_are_too_few() {
     exit 1
     error: k = 7, but the customers have only 6 distinct points in feature space
 
-    hint: set `k` to 6 or less, or `k = "auto"`
+    hint: set `k` to 6 or less; with `k = "auto"`, `k-min`
     "#);
     // Four customers, two kinds.
     let table = orders(&[
@@ -636,7 +664,7 @@ fn fewer_different_customers_than_tiers_are_too_few() {
     exit 1
     error: k = 3, but the customers have only 2 distinct points in feature space
 
-    hint: set `k` to 2 or less, or `k = "auto"`
+    hint: set `k` to 2 or less; with `k = "auto"`, `k-min`
     "#);
 }
 
@@ -790,6 +818,101 @@ fn a_sum_too_large_for_the_fixed_point_names_its_customer() {
 
     hint: lower `decimals`, or look at the amounts of this customer: `where` can leave rows out
     ");
+}
+
+#[test]
+fn a_product_beyond_64_bits_is_too_large_and_not_another_number() {
+    let mut table = df!("customer" => ["zoe", "yan"], "date" => ["2024-01-01"; 2]).unwrap();
+    table
+        .with_column(Column::new("n".into(), [1_i64 << 62, 5]))
+        .unwrap();
+    let product = |amount: &str| {
+        let workdir = Workdir::new();
+        workdir.parquet("x.parquet", table.clone());
+        let columns = "--customer customer --time date";
+        refused(
+            &workdir,
+            &format!("run --input x.parquet {columns} --amount '{amount}'"),
+        )
+    };
+    insta::assert_snapshot!(product("n * 4"), @r"
+    exit 1
+    error: customer `zoe` has an amount of 18446744073709551616, more than 0 decimals leave room for
+
+    hint: lower `decimals`, or look at the amounts of this customer: `where` can leave rows out
+    ");
+    // 2^186 is 0 in 128 bits.
+    let found = product("n * n * n");
+    assert!(
+        found.starts_with("exit 1\nerror: customer `zoe` has an amount of "),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_decimal_without_room_is_told_how_to_become_narrower() {
+    let digits = orders(&[
+        ("zoe", "2024-03-20", 9e9),
+        ("zoe", "2024-03-20", 9e9),
+        ("yan", "2024-03-20", 0.123_456_789),
+    ]);
+    // By way of a scale that a float can be cut to.
+    let digits = with_type(digits, "amount", &DataType::Decimal(20, 9));
+    let table = |scale: usize| with_type(digits.clone(), "amount", &DataType::Decimal(38, scale));
+    insta::assert_snapshot!(refused_table(table(18), ""), @r"
+    exit 1
+    error: the amounts of customer `zoe` add up to 18000000000, more than 18 decimals leave room for
+
+    hint: a Decimal keeps its scale: narrow it with `--amount 'CAST(amount AS DECIMAL(18, 4))'`, or look at the amounts of this customer: `where` can leave rows out
+    ");
+    insta::assert_snapshot!(refused_table(table(28), ""), @r"
+    exit 1
+    error: customer `zoe` has an amount of 9000000000.0000000000000000000000000000, more than 28 decimals leave room for
+
+    hint: a Decimal keeps its scale: narrow it with `--amount 'CAST(amount AS DECIMAL(18, 4))'`, or look at the amounts of this customer: `where` can leave rows out
+    ");
+    let workdir = Workdir::new();
+    workdir.parquet("x.parquet", table(18));
+    let advice = "--customer customer --time date --amount 'CAST(amount AS DECIMAL(18, 4))'";
+    workdir
+        .tiermill(&format!("run --input x.parquet --k 2 {advice}"))
+        .success();
+}
+
+#[test]
+fn a_feature_too_large_to_be_scaled_names_its_customer() {
+    let workdir = Workdir::new();
+    let table = df!(
+        "customer" => ["a", "b", "c"], "recency_days" => [1.0, 1e308, 3.0], "frequency" => [1_i64, 2, 3],
+        "monetary" => [1.0, 2.0, 3.0],
+    );
+    workdir.parquet("x.parquet", table.unwrap());
+    let run =
+        "run --input x.parquet --customer customer --level customers --as-of 2024-01-31 --k 2";
+    insta::assert_snapshot!(refused(&workdir, &format!("{run} --transform none")), @r#"
+    exit 1
+    error: feature `recency_days` cannot be scaled: customer `b` has 1e308
+
+    hint: leave the customer out with `where`, or tame the feature: `transform = "log1p"`, `winsorise = 0.001`
+    "#);
+    workdir.tiermill(run).success();
+}
+
+#[test]
+fn a_condition_on_a_ready_customer_table_is_checked_like_any_other() {
+    let workdir = Workdir::new();
+    let table = df!("customer" => ["a", "b"], "recency_days" => [1.0, 2.0], "frequency" => [1_i64, 2], "monetary" => [1.0, 2.0]);
+    workdir.parquet("x.parquet", table.unwrap());
+    let run = "run --input x.parquet --customer customer --level customers --as-of 2024-01-31";
+    insta::assert_snapshot!(refused(&workdir, &format!("{run} --where 'frequency + 1'")), @r"
+    exit 2
+    error: `where` is `frequency + 1` of type i64, expected a condition that is true or false
+    ");
+    let found = refused(&workdir, &format!("{run} --where 'customer + 1 > 2'"));
+    assert!(
+        found.starts_with("exit 2\nerror: cannot read `where = "),
+        "{found}"
+    );
 }
 
 #[test]

@@ -314,6 +314,7 @@ fn unknown_keys_are_told_what_was_probably_meant() {
         ("[cluster]\nnruns = 3", "nruns", "did you mean `n-runs`?"),
         ("[input]\nk = 3", "k", "`k` belongs in [cluster]"),
         ("[clusters]\nk = 3", "clusters", "did you mean `[cluster]`?"),
+        ("[custer]\nk = 3", "custer", "did you mean `[cluster]`?"),
         (
             "[tiers]\ntier_names = ['A']",
             "tier_names",
@@ -493,6 +494,10 @@ fn settings_that_contradict_each_other_are_refused_with_a_way_out() {
             "`time` and `level = \"customers\"` cannot go together",
         ),
         (
+            "recency-column = 'r'",
+            "`recency-column` and `level = \"orders\"` cannot go together",
+        ),
+        (
             "tier-names = ['A', 'B']",
             "`tier-names` and `k = \"auto\"` cannot go together",
         ),
@@ -501,6 +506,47 @@ fn settings_that_contradict_each_other_are_refused_with_a_way_out() {
         assert!(message.contains(what), "{text}: {message}");
         assert!(message.contains("\nhint: "), "{text}: {message}");
     }
+}
+
+#[test]
+fn what_only_orders_have_is_refused_for_a_ready_customer_table() {
+    let ready = "input = 'c.parquet'\nlevel = 'customers'\ncustomer = 'id'\nas-of = 2024-01-31\n";
+    let read = |more: &str| Config::new(&Options::default(), &file(&format!("{ready}{more}")));
+    for more in [
+        "count = 'days'",
+        "recency = 'exact'",
+        "refunds = 'drop'",
+        "max-gap = '9d'",
+        "window = '9d'",
+        "[features.monetary]\nweights = { view = 1 }",
+    ] {
+        let error = read(more).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with(" and `level = \"customers\"` cannot go together"),
+            "{more}: {error}"
+        );
+    }
+    // A printed config has every default in it.
+    read("count = 'orders'\nrecency = 'floor'\nrefunds = 'net'\nmax-gap = '30d'").unwrap();
+    read("monetary = 'mean'").unwrap();
+}
+
+#[test]
+fn the_table_of_a_feature_that_is_not_used_is_checked_too() {
+    assert_eq!(
+        refused("[features.tenure_days]\nweight = -1"),
+        "`tenure_days.weight` is -1, expected a number above 0"
+    );
+}
+
+#[test]
+fn a_key_with_the_name_of_a_table_is_told_where_it_goes() {
+    let hint = |text: &str| parse(text, Path::new("tiermill.toml")).unwrap_err().hint();
+    let both = hint("input = 'x'\n[input]\ncustomer = 'c'").unwrap();
+    assert!(both.contains("move the key into the table"), "{both}");
+    assert_eq!(hint("k = 3\nk = 4"), None);
 }
 
 #[test]

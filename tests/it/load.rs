@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use polars::prelude::*;
 use serde_json::Value;
 
-use crate::support::{COLUMNS, Ran, Workdir, orders, repository, six_customers, with_type};
+use crate::support::{COLUMNS, Ran, Workdir, config, orders, repository, six_customers, with_type};
 
 /// What [`six_customers`] gives: id, recency, frequency, monetary, tenure; then the rows.
 const SIX: &str = r#"
@@ -364,6 +364,47 @@ fn a_column_that_is_not_needed_may_be_of_a_type_that_polars_lacks() {
     b 1 1 2 1
     {"read":2,"used":2,"rejected":{}}
     "#);
+}
+
+#[test]
+fn a_folder_may_be_written_in_any_way() {
+    let workdir = Workdir::new();
+    hive(&workdir);
+    for input in [
+        "orders",
+        "./orders/",
+        ".//orders/.",
+        "'./orders/year=*/*/*.parquet'",
+        "'orders//year=*/./*/*.parquet'",
+    ] {
+        workdir
+            .tiermill(&format!(
+                "run --input {input} {COLUMNS} --k 2 --where 'year = 2024'"
+            ))
+            .success();
+        assert_eq!(customers(&workdir), SIX, "{input}");
+    }
+}
+
+#[test]
+fn the_order_in_which_files_are_named_is_nothing_to_a_run() {
+    let workdir = Workdir::new();
+    workdir.parquet("a.parquet", six_customers().slice(0, 4));
+    workdir.parquet("b.parquet", six_customers().slice(4, 7));
+    let run = |files: &str| {
+        workdir
+            .tiermill(&format!("run --input {files} {COLUMNS} --k 2"))
+            .success();
+        let name = workdir.current().file_name().unwrap().to_owned();
+        let name = name.into_string().unwrap();
+        // The same run once more is `…-2`.
+        (
+            name.trim_end_matches("-2").to_owned(),
+            inputs(&workdir),
+            bytes(&workdir),
+        )
+    };
+    assert_eq!(run("b.parquet a.parquet"), run("a.parquet b.parquet"));
 }
 
 // Who ordered.
@@ -984,6 +1025,35 @@ fn without_as_of_a_run_looks_from_the_midnight_after_the_newest_usable_order() {
 }
 
 #[test]
+fn a_refund_does_not_make_the_newest_day() {
+    let table = || {
+        orders(&[
+            ("a", "2024-01-01", 5.0),
+            ("b", "2024-01-03", 9.0),
+            ("a", "2024-01-09", -2.0),
+        ])
+    };
+    insta::assert_snapshot!(load_orders(table(), ""), @r#"
+    a 3 1 5 3
+    b 1 1 9 1
+    {"read":3,"used":2,"rejected":{"after_as_of":1}}
+    "#);
+    for policy in ["drop", "reject"] {
+        let flags = format!("--refunds {policy}");
+        assert_eq!(
+            load_orders(table(), &flags),
+            load_orders(table(), ""),
+            "{policy}"
+        );
+    }
+    insta::assert_snapshot!(load_orders(table(), "--refunds keep"), @r#"
+    a 1 2 3 9
+    b 7 1 9 7
+    {"read":3,"used":3,"rejected":{}}
+    "#);
+}
+
+#[test]
 fn moving_as_of_moves_recency_and_tenure_and_nothing_else() {
     let at = |as_of: &str| load_orders(six_customers(), &format!("--as-of {as_of}"));
     assert_eq!(at("2024-04-01"), SIX);
@@ -1069,7 +1139,21 @@ fn a_decimal_keeps_its_scale_and_a_float_the_decimals_that_are_set() {
     let ran = workdir.tiermill(&format!("check --input x.parquet {COLUMNS}"));
     insta::assert_snapshot!(ran.problem(), @r"
     exit 0
-    warning: 1 of the first 3 amounts have more than 4 decimals and are rounded; set `decimals` higher to keep them [amounts_rounded]
+    warning: 1 of 3 amounts have more than 4 decimals and are rounded; set `decimals` higher to keep them [amounts_rounded]
+    ");
+}
+
+#[test]
+fn every_rounded_amount_is_counted_wherever_it_stands() {
+    let workdir = Workdir::new();
+    let mut rows = vec![("a", "2024-01-01", 1.0); 100_001];
+    rows.push(("b", "2024-01-01", 0.00001));
+    workdir.parquet("x.parquet", orders(&rows));
+    let ran = workdir.tiermill(&format!("check --input x.parquet {COLUMNS}"));
+    insta::assert_snapshot!(ran.problem(), @r"
+    exit 0
+    warning: 1 of 100002 amounts have more than 4 decimals and are rounded; set `decimals` higher to keep them [amounts_rounded]
+    warning: customers with a total of 0 or less: 1 (1 of them 0); they stay in [net_not_positive]
     ");
 }
 
@@ -1089,7 +1173,7 @@ fn an_amount_may_be_an_expression_over_columns() {
     let amount = |text: &str| {
         load(
             order_lines(),
-            &format!("--customer customer --time date --amount '{text}'"),
+            &format!("--customer customer --time date --as-of 2024-01-05 --amount '{text}'"),
         )
     };
     insta::assert_snapshot!(amount("Unit Price"), @r#"
@@ -1117,12 +1201,74 @@ fn an_amount_may_be_an_expression_over_columns() {
 #[test]
 fn an_expression_over_decimals_stays_exact() {
     let table = with_type(order_lines(), "Unit Price", &DataType::Decimal(12, 2));
-    let amount = "--customer customer --time date --amount 'qty * \"Unit Price\"'";
+    let amount =
+        "--customer customer --time date --as-of 2024-01-05 --amount 'qty * \"Unit Price\"'";
     insta::assert_snapshot!(load(table, amount), @r#"
     a 3 2 0.5 4
     b 2 1 17.91 2
     {"read":4,"used":4,"rejected":{}}
     "#);
+}
+
+/// Two customers: one row with `large` in the column `n`, one with 2.
+fn narrow(large: i64, dtype: &DataType) -> DataFrame {
+    let table = df!(
+        "customer" => ["a", "b"], "date" => ["2024-01-02", "2024-01-01"], "n" => [large, 2],
+    );
+    with_type(
+        with_type(table.unwrap(), "date", &DataType::Date),
+        "n",
+        dtype,
+    )
+}
+
+#[test]
+fn arithmetic_does_not_wrap_at_the_width_of_its_columns() {
+    for (large, dtype, amount, expected) in [
+        (60_000, DataType::Int32, "n * n", "3600000000"),
+        (200, DataType::UInt8, "n * 2", "400"),
+        (200, DataType::UInt8, "n + n", "400"),
+        (200, DataType::UInt8, "1 - n", "-199"),
+        (200, DataType::UInt8, "COALESCE(n * n, 0)", "40000"),
+        (
+            200,
+            DataType::UInt8,
+            "CASE WHEN n * n > 300 THEN 7 ELSE 1 END",
+            "7",
+        ),
+        (60_000, DataType::Int32, "POWER(n, 2)", "3600000000"),
+        (
+            i64::from(u32::MAX),
+            DataType::UInt32,
+            "n * n / n",
+            "4294967295",
+        ),
+        // A quarter of a cent is more than a float of 32 bits knows of such a number.
+        (9_999_999, DataType::Float32, "n * 1.01", "10099998.99"),
+    ] {
+        let flags = format!("--customer customer --time date --refunds keep --amount '{amount}'");
+        let found = load(narrow(large, &dtype), &flags);
+        let first = found.lines().nth(1).unwrap();
+        assert_eq!(first, format!("a 1 1 {expected} 1"), "{amount} of {dtype}");
+    }
+    let found = load(
+        narrow(60_000, &DataType::Int32),
+        "--customer customer --time date --where 'n * n > 0'",
+    );
+    assert!(found.contains("\"rejected\":{}"), "{found}");
+}
+
+#[test]
+fn a_wide_decimal_keeps_the_digits_that_say_something() {
+    // Spark's default is 38 digits, 18 of them decimals: 64 bits would end at 9.
+    let table = orders(&[
+        ("a", "2024-01-01", 123_456.75),
+        ("a", "2024-01-02", -0.5),
+        ("b", "2024-01-03", 1e9),
+    ]);
+    let money = with_type(table.clone(), "amount", &DataType::Decimal(20, 2));
+    let wide = with_type(money, "amount", &DataType::Decimal(38, 18));
+    assert_eq!(load_orders(wide, ""), load_orders(table, ""));
 }
 
 #[test]
@@ -1286,7 +1432,9 @@ fn net_refunds_lower_the_amount_and_are_no_orders() {
     let workdir = Workdir::new();
     workdir.parquet("x.parquet", with_refunds());
     let ran = workdir
-        .tiermill(&format!("run --input x.parquet {COLUMNS} --k 2"))
+        .tiermill(&format!(
+            "run --input x.parquet {COLUMNS} --k 2 --as-of 2024-02-01"
+        ))
         .success();
     insta::assert_snapshot!(customers(&workdir), @r#"
     ann 12 2 25 31
@@ -1307,6 +1455,29 @@ fn net_refunds_lower_the_amount_and_are_no_orders() {
 }
 
 #[test]
+fn a_few_customers_whose_refunds_outweigh_their_orders_are_a_note_and_no_alarm() {
+    let note = |customers: usize| {
+        let workdir = Workdir::new();
+        let ids: Vec<String> = (0..customers).map(|id| format!("c{id:03}")).collect();
+        let mut rows: Vec<(&str, &str, f64)> = Vec::new();
+        rows.extend(ids.iter().map(|id| (id.as_str(), "2024-01-01", 5.0)));
+        rows.push(("c000", "2024-01-01", -6.0));
+        let path = workdir.parquet("x.parquet", orders(&rows));
+        let config = config(&format!(
+            "input = '{}'\ncustomer = 'customer'\ntime = 'date'\namount = 'amount'",
+            path.display()
+        ));
+        let warnings = tiermill::load::load(&config.input, &config.rfm)
+            .unwrap()
+            .warnings;
+        assert_eq!(warnings[0].code, "net_not_positive");
+        warnings[0].note
+    };
+    assert!(note(100));
+    assert!(!note(99));
+}
+
+#[test]
 fn kept_refunds_are_rows_like_any_other() {
     insta::assert_snapshot!(load_orders(with_refunds(), "--refunds keep"), @r#"
     ann 1 3 25 31
@@ -1319,7 +1490,7 @@ fn kept_refunds_are_rows_like_any_other() {
 
 #[test]
 fn dropped_refunds_are_left_out_on_purpose() {
-    insta::assert_snapshot!(load_orders(with_refunds(), "--refunds drop"), @r#"
+    insta::assert_snapshot!(load_orders(with_refunds(), "--refunds drop --as-of 2024-02-01"), @r#"
     ann 12 2 30 31
     hal 22 1 10 22
     ida 20 1 8 20
@@ -1331,7 +1502,7 @@ fn dropped_refunds_are_left_out_on_purpose() {
 fn rejected_refunds_are_faults() {
     let workdir = Workdir::new();
     workdir.parquet("x.parquet", with_refunds());
-    let run = format!("run --input x.parquet {COLUMNS} --k 2 --refunds reject");
+    let run = format!("run --input x.parquet {COLUMNS} --k 2 --refunds reject --as-of 2024-02-01");
     insta::assert_snapshot!(workdir.tiermill(&run).problem(), @r"
     exit 3
     error: 5 of 9 rows rejected (55.556 %), more than `max-rejected` = 1 %: 5 refund_rejected
@@ -1362,7 +1533,7 @@ fn with_order_ids() -> DataFrame {
 
 #[test]
 fn frequency_counts_orders_days_or_rows() {
-    let count = |flags: &str| load_orders(with_order_ids(), flags);
+    let count = |flags: &str| load_orders(with_order_ids(), &format!("--as-of 2024-01-06 {flags}"));
     insta::assert_snapshot!(count("--order invoice"), @r#"
     a 2 3 10 4
     b 1 1 9 1
@@ -1388,12 +1559,12 @@ fn frequency_counts_orders_days_or_rows() {
 
 #[test]
 fn monetary_may_be_a_mean_per_order() {
-    insta::assert_snapshot!(load_orders(with_order_ids(), "--order invoice --monetary mean"), @r#"
+    insta::assert_snapshot!(load_orders(with_order_ids(), "--order invoice --monetary mean --as-of 2024-01-06"), @r#"
     a 2 3 3.3333333333333335 4
     b 1 1 9 1
     {"read":7,"used":7,"rejected":{}}
     "#);
-    insta::assert_snapshot!(load_orders(with_order_ids(), "--count days --monetary mean"), @r#"
+    insta::assert_snapshot!(load_orders(with_order_ids(), "--count days --monetary mean --as-of 2024-01-06"), @r#"
     a 2 3 3.3333333333333335 4
     b 1 1 9 1
     {"read":7,"used":7,"rejected":{}}
@@ -1407,7 +1578,7 @@ fn a_line_without_an_order_is_rejected_where_orders_are_mapped() {
     table
         .with_column(Column::new("invoice".into(), invoices))
         .unwrap();
-    insta::assert_snapshot!(load_orders(table, "--order invoice --max-rejected 20%"), @r#"
+    insta::assert_snapshot!(load_orders(table, "--order invoice --max-rejected 20% --as-of 2024-01-06"), @r#"
     a 2 2 6 4
     b 1 1 9 1
     {"read":7,"used":6,"rejected":{"null_order":1}}
@@ -1526,6 +1697,64 @@ fn a_ready_customer_table_may_have_numbers_of_any_type() {
     }
     let flags = format!("{READY} --tenure-column tenure");
     assert_eq!(load(table, &flags), load(ready(), &flags));
+}
+
+#[test]
+fn a_ready_mean_per_order_is_worth_its_orders() {
+    let revenue = |table: DataFrame, flags: &str| {
+        let workdir = Workdir::new();
+        workdir.parquet("x.parquet", table);
+        workdir
+            .tiermill(&format!("run --input x.parquet --k 2 {READY} {flags}"))
+            .success();
+        workdir.json("tiers.json")["revenue"].to_string()
+    };
+    assert_eq!(revenue(ready(), ""), "106.75");
+    // -3 × 1 + 10.5 × 3 + 99.25 × 9 + 0 × 2.
+    assert_eq!(revenue(ready(), "--monetary mean"), "921.75");
+    let decimal = with_type(ready(), "monetary", &DataType::Decimal(12, 2));
+    assert_eq!(revenue(decimal, "--monetary mean"), "921.75");
+    let mut third = ready();
+    let amounts = [0.0, 1.0 / 3.0, 0.0, 0.0];
+    third
+        .with_column(Column::new("monetary".into(), amounts))
+        .unwrap();
+    assert_eq!(revenue(third, "--monetary mean"), "1.0");
+}
+
+#[test]
+fn copies_in_a_ready_customer_table_are_copies_before_they_are_faults() {
+    let mut table = ready().vstack(&ready()).unwrap();
+    let recency = [Some(2.5), None, Some(0.0), Some(30.0)].repeat(2);
+    table
+        .with_column(Column::new("recency_days".into(), recency))
+        .unwrap();
+    let flags = format!("{READY} --deduplicate --max-rejected 1 --where 'frequency < 9'");
+    insta::assert_snapshot!(load(table, &flags), @r#"
+    b 2.5 1 -3 null
+    c 30 2 0 null
+    {"read":8,"used":2,"rejected":{"bad_recency":1,"duplicate":3,"filtered":2}}
+    "#);
+}
+
+#[test]
+fn a_hive_key_can_be_a_number_of_a_ready_customer_table() {
+    let workdir = Workdir::new();
+    for orders in [1, 3, 9, 2] {
+        let table = ready();
+        let own = table
+            .column("frequency")
+            .unwrap()
+            .i64()
+            .unwrap()
+            .equal(orders);
+        let own = table.filter(&own).unwrap().drop("frequency").unwrap();
+        workdir.parquet(&format!("x/frequency={orders}/x.parquet"), own);
+    }
+    workdir
+        .tiermill(&format!("run --input x --k 2 {READY}"))
+        .success();
+    assert_eq!(customers(&workdir), load(ready(), READY));
 }
 
 #[test]

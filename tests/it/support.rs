@@ -168,8 +168,13 @@ pub(crate) fn orders(rows: &[(&str, &str, f64)]) -> DataFrame {
 
 /// The same table with one column in another type.
 pub(crate) fn with_type(mut frame: DataFrame, column: &str, dtype: &DataType) -> DataFrame {
-    let cast = frame.column(column).unwrap().cast(dtype).unwrap();
-    frame.with_column(cast).unwrap();
+    let old = frame.column(column).unwrap();
+    let new = match (old.str(), dtype) {
+        // polars asks not to cast text into dates.
+        (Ok(text), DataType::Date) => text.as_date(Some("%Y-%m-%d"), false).unwrap().into_column(),
+        _ => old.cast(dtype).unwrap(),
+    };
+    frame.with_column(new).unwrap();
     frame
 }
 
