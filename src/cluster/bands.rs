@@ -128,13 +128,20 @@ impl BandGrid {
 /// A column with fewer distinct values than bands has one band for each value, and a warning says so.
 ///
 /// # Errors
-/// As [`Grid::covering`].
+/// As [`breaks`].
 pub(super) fn cut(
     matrix: ArrayView2<'_, f64>,
     n_bands: usize,
     names: &[String],
 ) -> Result<(BandGrid, Vec<Warning>)> {
-    let grid = Grid::covering(matrix)?;
+    let ends = |column: ArrayView1<'_, f64>| {
+        column
+            .iter()
+            .fold((0.0_f64, 0.0_f64), |(least, greatest), &value| {
+                (least.min(value), greatest.max(value))
+            })
+    };
+    let grid = Grid::covering(&matrix.columns().into_iter().map(ends).collect::<Vec<_>>());
     let found: Vec<(Bands, usize)> = (0..matrix.ncols())
         .into_par_iter()
         .map(|feature| cut_column(matrix.column(feature), &grid, (feature, n_bands)))

@@ -39,19 +39,14 @@ impl Mixture {
     }
 }
 
-/// Fits k components. `order` visits the rows so that neighbours in it are neighbours in space.
+/// Fits k components to rows of which neighbours are neighbours in space, too.
 pub(super) fn fit(
     matrix: ArrayView2<'_, f64>,
-    order: &[u32],
     k: usize,
     search: Search,
 ) -> Result<(Array2<f64>, Mixture)> {
-    let step = order.len().div_ceil(MIXTURE_ROWS).max(1);
-    let rows: Vec<usize> = order
-        .iter()
-        .step_by(step)
-        .map(|&row| row as usize)
-        .collect();
+    let step = matrix.nrows().div_ceil(MIXTURE_ROWS).max(1);
+    let rows: Vec<usize> = (0..matrix.nrows()).step_by(step).collect();
     let sample = DatasetBase::from(matrix.select(Axis(0), &rows));
     let random = Xoshiro256Plus::seed_from_u64(search.seed);
     let model = GaussianMixtureModel::params_with_rng(k, random)

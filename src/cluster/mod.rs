@@ -73,8 +73,6 @@ pub struct Clusters {
 
 /// Finds clusters: of the k that was asked for, or of the k with the best silhouette among those that come out again.
 ///
-/// `sketched` is the sketch of `matrix`.
-///
 /// # Errors
 /// [`Error::TooFewPoints`] where fewer distinct points than k exist, [`Error::KMeans`] where linfa refuses.
 ///
@@ -91,43 +89,33 @@ pub struct Clusters {
 /// options.cluster.k = Some(K::Fixed(2));
 /// let config = Config::new(&options, &Options::default())?;
 /// let matrix = array![[0.0, 0.0], [0.0, 1.0], [9.0, 9.0], [9.0, 8.0]];
-/// let clusters = tiermill::cluster::cluster(matrix.view(), &sketch(matrix.view())?, &config.cluster)?;
+/// let clusters = tiermill::cluster::cluster(&sketch(matrix.view())?, &config.cluster)?;
 /// assert_eq!(clusters.clustering.sizes, [2, 2]);
 /// assert_eq!(clusters.clustering.inertia, 1.0);
 /// # Ok::<(), tiermill::Error>(())
 /// ```
-pub fn cluster(
-    matrix: ArrayView2<'_, f64>,
-    sketched: &Sketched,
-    config: &ClusterConfig,
-) -> Result<Clusters> {
-    if matrix.is_empty() {
-        return Err(Error::TooFewCustomers {
-            found: matrix.nrows(),
-        });
+pub fn cluster(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
+    if sketched.points.is_empty() {
+        return Err(Error::TooFewCustomers { found: 0 });
     }
     match config.method {
-        Method::Kmeans => by_k(matrix, sketched, config),
-        Method::Breaks => by_bands(matrix, config),
+        Method::Kmeans => by_k(sketched, config),
+        Method::Breaks => by_bands(sketched, config),
     }
 }
 
 /// Clusters of every k that is asked for, of which one is taken.
-fn by_k(
-    matrix: ArrayView2<'_, f64>,
-    sketched: &Sketched,
-    config: &ClusterConfig,
-) -> Result<Clusters> {
+fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     let (k_min, k_max) = match config.k {
         K::Fixed(k) => (k, k),
         K::Auto => (config.k_min, config.k_max),
     };
-    let distinct = kmeans::distinct_points(matrix, None, k_max);
+    let distinct = kmeans::distinct_points(sketched, k_max);
     if distinct < k_min {
         return Err(Error::TooFewPoints { k: k_min, distinct });
     }
     let k_max = k_max.min(distinct);
-    let engine = Engine::new(sketched, matrix, None, k_max);
+    let engine = Engine::new(sketched, k_max);
     let search = Search {
         n_runs: config.n_runs,
         max_iter: config.max_iter,
@@ -139,7 +127,7 @@ fn by_k(
         match config.algorithm {
             Algorithm::Lloyd => solutions.push(engine.solve(k, search)),
             Algorithm::Linfa => {
-                let starts = linfa::starts(matrix, k, search)?.into_iter();
+                let starts = linfa::starts(sketched.matrix()?, k, search)?.into_iter();
                 let ends = starts.map(|start| engine.finish(start, search.max_iter));
                 solutions.extend(ends.reduce(|best, next| {
                     if next.inertia < best.inertia {
@@ -150,8 +138,7 @@ fn by_k(
                 }));
             }
             Algorithm::Gmm => {
-                let order = &sketched.order.rows;
-                let (means, mixture) = mixture::fit(matrix, order, k, search)?;
+                let (means, mixture) = mixture::fit(sketched.matrix()?, k, search)?;
                 let likelihoods =
                     Likelihoods::new(means.clone(), &mixture).ok_or(Error::Mixture { k })?;
                 let places = Placer::Likeliest(likelihoods);
@@ -160,7 +147,14 @@ fn by_k(
             }
         }
     }
-    let (choice, k_table) = judge(&sketched.sketch, &solutions, config, distinct);
+    let measured = Measured::of(&sketched.sketch);
+    let mean = kmeans::mean(&sketched.sketch);
+    let mut k_table: Vec<Quality> = solutions
+        .iter()
+        .map(|solved| quality::measure(&measured, solved, &mean))
+        .collect();
+    add_stability(&sketched.sketch, &solutions, (&mut k_table, config.seed));
+    let choice = choose_k(&sketched.sketch, &k_table, config, distinct);
     let solved = solutions.swap_remove(choice.index);
     let mut warnings = choice.warnings;
     if !solved.converged {
@@ -191,54 +185,47 @@ fn by_k(
     })
 }
 
-/// Measures the solutions and takes one.
-fn judge(
-    sketch: &Sketch,
-    solutions: &[Solved],
-    config: &ClusterConfig,
-    distinct: usize,
-) -> (choose::Choice, Vec<Quality>) {
-    let measured = Measured::of(sketch);
-    let mean = kmeans::mean(sketch);
-    let mut table: Vec<Quality> = solutions
-        .iter()
-        .map(|solved| quality::measure(&measured, solved, &mean))
-        .collect();
+/// Measures how many of the customers others in their place would put together in the same way.
+fn add_stability(sketch: &Sketch, solutions: &[Solved], (table, seed): (&mut [Quality], u64)) {
     let clusterings: Vec<&[f64]> = solutions
         .iter()
         .map(|solved| &solved.centroids[..])
         .collect();
     let few = Points::of_cells(&sketch.coarser(RESAMPLED_CELLS));
-    for (quality, stability) in
-        table
-            .iter_mut()
-            .zip(resample::stability(&few, &clusterings, config.seed))
-    {
+    let found = resample::stability(&few, &clusterings, seed);
+    for (quality, stability) in table.iter_mut().zip(found) {
         quality.stability = Some(stability.mean);
         quality.stability_spread = Some(stability.spread);
     }
-    let choice = match config.k {
+}
+
+fn choose_k(
+    sketch: &Sketch,
+    table: &[Quality],
+    config: &ClusterConfig,
+    distinct: usize,
+) -> choose::Choice {
+    match config.k {
         K::Fixed(k) => choose::set(k),
         K::Auto => {
+            let features = 0..sketch.n_features();
             let evidence = Evidence {
-                whole: (0..sketch.n_features())
-                    .map(|feature| sketch.sum_of_squares(feature))
-                    .sum(),
+                whole: features.map(|feature| sketch.sum_of_squares(feature)).sum(),
                 min_share: config.min_share,
                 distinct: (distinct < config.k_max).then_some(distinct),
             };
-            choose::choose(&table, evidence)
+            choose::choose(table, evidence)
         }
-    };
-    (choice, table)
+    }
 }
 
 /// Clusters by bands of each column.
-fn by_bands(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Clusters> {
+fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
+    let matrix = sketched.matrix()?;
     const BLOCK: usize = 4_096;
     let names: Vec<String> = config.columns.iter().map(ToString::to_string).collect();
     let (grid, warnings) = bands::cut(matrix, config.bands, &names)?;
-    let labels: Vec<u32> = matrix
+    let owners: Vec<u32> = matrix
         .axis_chunks_iter(Axis(0), BLOCK)
         .into_par_iter()
         .flat_map_iter(|rows| {
@@ -246,7 +233,7 @@ fn by_bands(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Clust
             rows.outer_iter().map(cell).collect::<Vec<u32>>()
         })
         .collect();
-    let (centroids, sizes, inertia) = bands::describe(matrix, &grid, &labels);
+    let (centroids, sizes, inertia) = bands::describe(matrix, &grid, &owners);
     let counts: Vec<String> = grid
         .columns
         .iter()
@@ -263,7 +250,7 @@ fn by_bands(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Clust
         clustering: Clustering {
             shape: Shape::Bands(grid),
             centroids,
-            labels,
+            labels: by_customer(sketched, &owners),
             sizes,
             inertia,
             n_iter: 0,
@@ -275,16 +262,21 @@ fn by_bands(matrix: ArrayView2<'_, f64>, config: &ClusterConfig) -> Result<Clust
     })
 }
 
-/// A solution by customer.
-fn clustering(solved: Solved, sketched: &Sketched, shape: Shape) -> Clustering {
-    let mut labels = vec![0; sketched.order.rows.len()];
-    for (&row, &owner) in sketched.order.rows.iter().zip(&solved.owners) {
+/// Clusters in the order of the cells, by customer.
+fn by_customer(sketched: &Sketched, owners: &[u32]) -> Vec<u32> {
+    let mut labels = vec![0; owners.len()];
+    for (&row, &owner) in sketched.order.iter().zip(owners) {
         labels[row as usize] = owner;
     }
+    labels
+}
+
+/// A solution by customer.
+fn clustering(solved: Solved, sketched: &Sketched, shape: Shape) -> Clustering {
     Clustering {
         shape,
         centroids: kmeans::centroid_matrix(&solved.centroids, sketched.sketch.n_features()),
-        labels,
+        labels: by_customer(sketched, &solved.owners),
         sizes: solved.sizes,
         inertia: solved.inertia,
         n_iter: solved.n_iter,

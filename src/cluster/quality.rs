@@ -163,7 +163,8 @@ fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
 
 /// Mean silhouette of all rows, by all pairs (scikit-learn's `silhouette_score`). O(rows²).
 pub fn silhouette(matrix: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 {
-    let cells = Points::of_rows(matrix);
+    let rows: Vec<(f64, Vec<f64>)> = matrix.outer_iter().map(|row| (1.0, row.to_vec())).collect();
+    let cells = Points::of_sums(&rows, matrix.ncols());
     let wider = (0..).take(cells.len()).collect();
     silhouette_of(&pieces(&Measured { cells, wider }, labels), k)
 }

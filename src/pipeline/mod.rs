@@ -226,9 +226,7 @@ impl<'a> Job<'a> {
             let sketched = sketch(matrix.view())?;
             Ok((fitted, matrix, sketched))
         })?;
-        let clusters = self.stage(Stage::Cluster, |config| {
-            cluster(matrix.view(), &sketched, &config.cluster)
-        })?;
+        let clusters = self.stage(Stage::Cluster, |config| cluster(&sketched, &config.cluster))?;
         drop(sketched);
         let ranked = tiers::rank(
             customers,

@@ -3,13 +3,15 @@
 //! In: a sketch and its rows. Out: [`Solved`].
 //! Invariant: what leaves is counted over all rows, and its clusters stand in the order of their coordinates.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use super::exact::{self, Fixed};
+use super::filter::Centroids;
 use super::points::{Points, Solution, squared};
+use super::survey::{self, Survey};
 use super::tree::Tree;
 use crate::features::sketch::{Sketch, Sketched};
 
@@ -19,8 +21,6 @@ const COARSE_CELLS: usize = 4_096;
 const FEW_CELLS: usize = 512;
 /// Restarts that are polished on all cells: on coarse cells near ties cannot be told apart.
 const FINALISTS: usize = 3;
-/// Rows of a block of the last count.
-const BLOCK: usize = 8_192;
 
 /// How hard to look.
 #[derive(Debug, Clone, Copy)]
@@ -48,28 +48,23 @@ pub(in crate::cluster) struct Solved {
 }
 
 /// What every k starts from.
-pub(in crate::cluster) struct Engine {
+pub(in crate::cluster) struct Engine<'a> {
     coarse: Points,
     /// None where the coarse cells are all there are.
-    cells: Option<Tree>,
-    rows: Tree,
+    cells: Option<Tree<'a>>,
+    rows: Tree<'a>,
     mean: Vec<f64>,
 }
 
-impl Engine {
+impl<'a> Engine<'a> {
     /// Prepares a sketch and its rows, of which at least `k_max` are distinct.
-    pub(in crate::cluster) fn new(
-        sketched: &Sketched,
-        matrix: ArrayView2<'_, f64>,
-        weights: Option<&[u64]>,
-        k_max: usize,
-    ) -> Self {
+    pub(in crate::cluster) fn new(sketched: &'a Sketched, k_max: usize) -> Self {
         let sketch = &sketched.sketch;
-        let coarse = coarse(sketch, matrix, k_max);
+        let coarse = coarse(sketched, k_max);
         Self {
             cells: (coarse.len() < sketch.len()).then(|| Tree::of_cells(sketch)),
             coarse,
-            rows: Tree::of_rows(sketched, matrix, weights),
+            rows: Tree::of_rows(sketched),
             mean: mean(sketch),
         }
     }
@@ -82,19 +77,30 @@ impl Engine {
     /// From given centroids to a fixed point on all rows.
     pub(in crate::cluster) fn finish(&self, start: Vec<f64>, max_iter: u64) -> Solved {
         let d = self.rows.n_features;
-        let mut fixed = exact::iterate(&self.rows, sorted(&start, d), max_iter);
+        let mut fixed = exact::iterate(&self.rows, self.centroids(&start).places, max_iter);
         // The order decides ties; it has to be that of the centroids that leave.
-        while fixed.converged
-            && !fixed
-                .centroids
-                .chunks_exact(d)
-                .is_sorted_by(|a, b| exact::by_coordinates(a, b).is_le())
-        {
+        let ordered = |fixed: &Fixed| {
+            let rows = fixed.centroids.places.chunks_exact(d);
+            rows.is_sorted_by(|a, b| exact::by_coordinates(a, b).is_le())
+        };
+        while fixed.converged && !ordered(&fixed) {
             let n_iter = fixed.n_iter;
-            fixed = exact::iterate(&self.rows, sorted(&fixed.centroids, d), max_iter);
+            let start = self.centroids(&fixed.centroids.places).places;
+            fixed = exact::iterate(&self.rows, start, max_iter);
             fixed.n_iter += n_iter;
         }
-        self.count(fixed)
+        self.counted(fixed)
+    }
+
+    /// Centroids in the order of their coordinates.
+    fn centroids(&self, centroids: &[f64]) -> Centroids {
+        let d = self.rows.n_features;
+        let mut rows: Vec<&[f64]> = centroids.chunks_exact(d).collect();
+        rows.sort_by(|a, b| exact::by_coordinates(a, b));
+        Centroids {
+            d,
+            places: rows.concat(),
+        }
     }
 
     /// Counts clusters that somebody else found: rows go where `place` says, and what is counted is around `means`.
@@ -109,13 +115,33 @@ impl Engine {
         for (row, &owner) in owners.iter().enumerate() {
             sizes[owner as usize] += self.rows.weight(row).unsigned_abs();
         }
-        self.count(Fixed {
-            centroids: means.iter().copied().collect(),
+        let centroids: Vec<f64> = means.iter().copied().collect();
+        let Survey { inertia, distances } = survey::survey(&self.rows, &centroids, &owners);
+        Solved {
+            centroids,
             sizes,
             owners,
+            inertia,
+            distances,
             n_iter: 0,
             converged: true,
-        })
+        }
+    }
+
+    /// Counts what is reported, over all rows.
+    fn counted(&self, fixed: Fixed) -> Solved {
+        let Survey { inertia, distances } =
+            survey::survey(&self.rows, &fixed.centroids.places, &fixed.owners);
+        let counts = fixed.totals.counts.iter();
+        Solved {
+            centroids: fixed.centroids.places,
+            sizes: counts.map(|&count| count.unsigned_abs()).collect(),
+            owners: fixed.owners,
+            inertia,
+            distances,
+            n_iter: fixed.n_iter,
+            converged: fixed.converged,
+        }
     }
 
     /// Where the last steps start.
@@ -157,61 +183,22 @@ impl Engine {
                 best = Some(next);
             }
         }
-        best.map(|best| best.centroids).unwrap_or_default()
+        best.map(|best| best.centroids.places).unwrap_or_default()
     }
 
     /// Weighted squared distances of the centroids from the mean of all: what the clusters explain of the whole.
     fn between(&self, fixed: &Fixed) -> f64 {
-        let centroids = fixed.centroids.chunks_exact(self.mean.len());
+        let centroids = fixed.centroids.places.chunks_exact(self.mean.len());
         centroids
-            .zip(&fixed.sizes)
+            .zip(&fixed.totals.counts)
             .map(|(centroid, &size)| size as f64 * squared(centroid, &self.mean))
             .sum()
-    }
-
-    /// Counts what is reported, over all rows.
-    fn count(&self, fixed: Fixed) -> Solved {
-        let (d, k) = (self.mean.len(), fixed.sizes.len());
-        let parts: Vec<(f64, Vec<f64>)> = fixed
-            .owners
-            .par_chunks(BLOCK)
-            .enumerate()
-            .map(|(block, owners)| {
-                let (mut inertia, mut distances) = (0.0, vec![0.0; k]);
-                for (place, &owner) in (block * BLOCK..).zip(owners) {
-                    let owner = owner as usize;
-                    let squared = squared(
-                        self.rows.point(place),
-                        &fixed.centroids[owner * d..(owner + 1) * d],
-                    );
-                    let weight = self.rows.weight(place) as f64;
-                    inertia += weight * squared;
-                    distances[owner] += weight * squared.sqrt();
-                }
-                (inertia, distances)
-            })
-            .collect();
-        let mut solved = Solved {
-            centroids: fixed.centroids,
-            sizes: fixed.sizes,
-            owners: fixed.owners,
-            inertia: 0.0,
-            distances: vec![0.0; k],
-            n_iter: fixed.n_iter,
-            converged: fixed.converged,
-        };
-        for (inertia, distances) in parts {
-            solved.inertia += inertia;
-            for (sum, more) in solved.distances.iter_mut().zip(distances) {
-                *sum += more;
-            }
-        }
-        solved
     }
 }
 
 /// The points that restarts run on.
-fn coarse(sketch: &Sketch, matrix: ArrayView2<'_, f64>, k_max: usize) -> Points {
+fn coarse(sketched: &Sketched, k_max: usize) -> Points {
+    let sketch = &sketched.sketch;
     let mut limit = COARSE_CELLS;
     let mut coarse = sketch.coarser(limit);
     // With many features one level makes a hundred cells of one: take the next if this one is far too coarse.
@@ -221,7 +208,7 @@ fn coarse(sketch: &Sketch, matrix: ArrayView2<'_, f64>, k_max: usize) -> Points 
     }
     if sketch.len() < k_max {
         // Rows so close to each other, and one so far away, that distinct rows share a cell.
-        return Points::of_rows(matrix);
+        return Points::of_rows(sketched);
     }
     Points::of_cells(&coarse)
 }
@@ -231,10 +218,4 @@ pub(in crate::cluster) fn mean(sketch: &Sketch) -> Vec<f64> {
     (0..sketch.n_features())
         .map(|feature| sketch.mean(feature))
         .collect()
-}
-
-fn sorted(centroids: &[f64], d: usize) -> Vec<f64> {
-    let mut rows: Vec<&[f64]> = centroids.chunks_exact(d).collect();
-    rows.sort_by(|a, b| exact::by_coordinates(a, b));
-    rows.concat()
 }

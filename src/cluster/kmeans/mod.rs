@@ -7,12 +7,14 @@
 
 mod engine;
 mod exact;
+mod filter;
 mod points;
+mod survey;
 mod tree;
 
 use linfa::traits::{Fit, PredictInplace, Transformer};
 use linfa::{DatasetBase, ParamGuard};
-use ndarray::{Array1, Array2, ArrayBase, ArrayView2, Data, Ix2};
+use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 
 pub(super) use engine::{Engine, Search, Solved, mean};
 pub(super) use exact::by_coordinates;
@@ -20,7 +22,7 @@ pub(super) use points::{Points, squared};
 
 use super::nearest;
 use crate::error::{Error, Result};
-use crate::features::sketch::{Grid, sketch_weighted};
+use crate::features::sketch::{Sketched, sketch_weighted};
 
 /// Weights become whole numbers; the greatest has this many bits where they are not whole already.
 const WEIGHT_BITS: i32 = 32;
@@ -193,15 +195,15 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, Error> for KMeansValidPar
                 (Some(weights), one)
             }
         };
-        let sketched = sketch_weighted(matrix, weights.as_deref(), &Grid::covering(matrix)?)?;
-        let distinct = distinct_points(matrix, weights.as_deref(), self.k);
+        let sketched = sketch_weighted(matrix, weights.as_deref())?;
+        let distinct = distinct_points(&sketched, self.k);
         if distinct < self.k {
             return Err(Error::TooFewPoints {
                 k: self.k,
                 distinct,
             });
         }
-        let engine = Engine::new(&sketched, matrix, weights.as_deref(), self.k);
+        let engine = Engine::new(&sketched, self.k);
         let search = Search {
             n_runs: self.n_runs,
             max_iter: self.max_iter,
@@ -284,17 +286,17 @@ fn whole_weights(weights: &[f32]) -> Result<(Vec<u64>, f64)> {
     Ok((weights, one))
 }
 
-/// How many distinct rows with a weight there are, counted up to `enough`.
-pub(super) fn distinct_points(
-    matrix: ArrayView2<'_, f64>,
-    weights: Option<&[u64]>,
-    enough: usize,
-) -> usize {
+/// How many distinct rows there are, counted up to `enough`.
+pub(super) fn distinct_points(sketched: &Sketched, enough: usize) -> usize {
+    // Rows of different cells are different.
+    if enough <= sketched.sketch.len() {
+        return enough;
+    }
     let mut seen = std::collections::BTreeSet::new();
-    for (row, point) in matrix.outer_iter().enumerate() {
-        if weights.is_some_and(|weights| weights[row] == 0) {
-            continue;
-        }
+    for point in sketched
+        .points
+        .chunks_exact(sketched.sketch.n_features().max(1))
+    {
         // Adding 0 turns −0 into 0.
         seen.insert(
             point

@@ -6,10 +6,9 @@
 
 use std::ops::Range;
 
-use ndarray::ArrayView2;
 use rand::Rng;
 
-use crate::features::sketch::Sketch;
+use crate::features::sketch::{Sketch, Sketched};
 
 /// Points of a block whose distances are held at once.
 const BLOCK: usize = 256;
@@ -43,12 +42,21 @@ impl Points {
         }
     }
 
-    /// Every row of a matrix once.
-    pub(in crate::cluster) fn of_rows(matrix: ArrayView2<'_, f64>) -> Self {
+    /// Every row of a sketch.
+    pub(in crate::cluster) fn of_rows(sketched: &Sketched) -> Self {
+        let (d, n) = (sketched.sketch.n_features(), sketched.order.len());
+        let weight = |row: usize| {
+            sketched
+                .weights
+                .as_ref()
+                .map_or(1.0, |weights| weights[row] as f64)
+        };
         Self {
-            n_features: matrix.ncols(),
-            coordinates: matrix.columns().into_iter().flatten().copied().collect(),
-            weights: vec![1.0; matrix.nrows()],
+            n_features: d,
+            coordinates: (0..d * n)
+                .map(|i| sketched.points[i % n * d + i / n])
+                .collect(),
+            weights: (0..n).map(weight).collect(),
         }
     }
 

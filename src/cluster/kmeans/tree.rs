@@ -7,10 +7,11 @@
 //! Keys of cells are bits, most significant first, one per feature in turn: where the keys of a run first differ it
 //! falls into two halves along one feature (a radix tree, Karras 2012). So the tree needs no search for a split.
 
-use ndarray::ArrayView2;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use crate::features::sketch::{Grid, RowOrder, Sketch, Sketched};
+use crate::features::sketch::{Grid, Sketch, Sketched};
 
 /// A run of cells.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +30,7 @@ pub(super) struct Node {
 
 /// The tree, in preorder.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(super) struct Tree<'a> {
     pub(super) n_features: usize,
     pub(super) nodes: Vec<Node>,
     /// Nodes × features, scaled.
@@ -37,114 +38,106 @@ pub(super) struct Tree {
     /// Nodes × features, exact, in units of the grid.
     pub(super) sums: Vec<i128>,
     /// Rows × features in the order of the cells, scaled; none in a tree of cells alone.
-    pub(super) points: Vec<f64>,
+    pub(super) points: &'a [f64],
     /// Weight of each of these rows; none where each counts once.
-    pub(super) weights: Option<Vec<u64>>,
+    pub(super) weights: Option<&'a [u64]>,
     /// Node of each cell, in a tree of cells.
     leaves: Vec<u32>,
-    grid: Grid,
+    grid: &'a Grid,
     /// Size of a unit of the sums, by feature.
     pub(super) units: Vec<f64>,
     /// What distances may be wrong by, from rounding.
     pub(super) rounding: f64,
 }
 
-/// Least and greatest coordinates of a node's rows.
-type Bounds = (Vec<f64>, Vec<f64>);
-
-impl Tree {
+impl<'a> Tree<'a> {
     /// A tree in which a cell is a point at its mean.
-    pub(super) fn of_cells(sketch: &Sketch) -> Self {
+    pub(super) fn of_cells(sketch: &'a Sketch) -> Self {
         let n = u32::try_from(sketch.len()).unwrap_or(u32::MAX);
-        let order = RowOrder {
-            rows: Vec::new(),
-            starts: (0..=n).collect(),
+        let starts: Vec<u32> = (0..=n).collect();
+        let mean = |cell: usize, ends: &mut [f64]| {
+            let d = ends.len() / 2;
+            for (feature, &sum) in sketch.sums(cell).iter().enumerate() {
+                let mean = sum as f64 / sketch.counts()[cell] as f64 * sketch.grid().unit(feature);
+                (ends[feature], ends[d + feature]) = (mean, mean);
+            }
         };
-        Self::build(sketch, &order, (Vec::new(), None))
+        Self::empty(sketch).grown(sketch, &starts, mean)
     }
 
     /// A tree whose leaves can be opened into rows.
-    pub(super) fn of_rows(
-        sketched: &Sketched,
-        matrix: ArrayView2<'_, f64>,
-        weights: Option<&[u64]>,
-    ) -> Self {
-        let d = matrix.ncols();
-        let rows = &sketched.order.rows;
-        let mut points = vec![0.0; rows.len() * d];
-        points
-            .par_chunks_mut(d.max(1))
-            .zip(rows)
-            .for_each(|(point, &row)| {
-                for (value, coordinate) in point.iter_mut().zip(matrix.row(row as usize)) {
-                    *value = *coordinate;
+    pub(super) fn of_rows(sketched: &'a Sketched) -> Self {
+        let mut tree = Self::empty(&sketched.sketch);
+        tree.points = &sketched.points;
+        tree.weights = sketched.weights.as_deref();
+        let ends = |cell: usize, ends: &mut [f64]| {
+            let d = ends.len() / 2;
+            let (least, greatest) = ends.split_at_mut(d);
+            least.fill(f64::INFINITY);
+            greatest.fill(f64::NEG_INFINITY);
+            for place in sketched.cell(cell) {
+                for (feature, &value) in sketched.points[place * d..(place + 1) * d]
+                    .iter()
+                    .enumerate()
+                {
+                    least[feature] = least[feature].min(value);
+                    greatest[feature] = greatest[feature].max(value);
                 }
-            });
-        let weights =
-            weights.map(|weights| rows.iter().map(|&row| weights[row as usize]).collect());
-        Self::build(&sketched.sketch, &sketched.order, (points, weights))
+            }
+        };
+        tree.grown(&sketched.sketch, &sketched.starts, ends)
     }
 
-    fn build(sketch: &Sketch, order: &RowOrder, rows: (Vec<f64>, Option<Vec<u64>>)) -> Self {
+    fn empty(sketch: &'a Sketch) -> Self {
         let d = sketch.n_features();
-        let (points, weights) = rows;
-        let units: Vec<f64> = (0..d).map(|feature| sketch.grid().unit(feature)).collect();
-        let n = 2 * sketch.len();
-        let mut tree = Self {
+        Self {
             n_features: d,
-            nodes: Vec::with_capacity(n),
-            means: Vec::with_capacity(n * d),
-            sums: Vec::with_capacity(n * d),
-            points,
-            weights,
+            nodes: Vec::new(),
+            means: Vec::new(),
+            sums: Vec::new(),
+            points: &[],
+            weights: None,
             leaves: Vec::new(),
-            grid: sketch.grid().clone(),
-            units,
+            grid: sketch.grid(),
+            units: (0..d).map(|feature| sketch.grid().unit(feature)).collect(),
             rounding: 0.0,
-        };
-        let bounds = tree.bounds_of_cells(sketch, order);
+        }
+    }
+
+    /// Grows all nodes; `ends_of` writes least and greatest coordinates of the rows of a cell.
+    fn grown(
+        mut self,
+        sketch: &Sketch,
+        starts: &[u32],
+        ends_of: impl Fn(usize, &mut [f64]) + Sync,
+    ) -> Self {
+        let d = self.n_features;
+        let mut of_cells = vec![0.0; sketch.len() * 2 * d];
+        of_cells
+            .par_chunks_mut((2 * d).max(1))
+            .enumerate()
+            .with_min_len(1_024)
+            .for_each(|(cell, ends)| ends_of(cell, ends));
+        let n = 2 * sketch.len();
+        self.nodes.reserve(n);
+        self.means.reserve(n * d);
+        self.sums.reserve(n * d);
         if !sketch.is_empty() {
             let growth = Growth {
                 sketch,
-                order,
+                starts,
                 keys: sketch.keys(),
-                bounds,
+                of_cells,
             };
-            let (least, greatest) = growth.grow(&mut tree, 0, sketch.len());
-            let largest = least
+            let mut ends = Vec::with_capacity(n * 2 * d);
+            growth.grow(&mut self, &mut ends, 0..sketch.len());
+            let largest = ends
                 .iter()
-                .chain(&greatest)
-                .fold(0.0_f64, |a, b| a.max(b.abs()));
+                .fold(0.0_f64, |largest, end| largest.max(end.abs()));
             // Some hundred times the rounding error of a difference of two coordinates.
-            tree.rounding = largest * 256.0 * f64::EPSILON;
+            self.rounding = largest * 256.0 * f64::EPSILON;
         }
-        tree
-    }
-
-    /// Cells × features twice: least and greatest coordinates of the rows of each cell.
-    fn bounds_of_cells(&self, sketch: &Sketch, order: &RowOrder) -> Vec<(Vec<f64>, Vec<f64>)> {
-        let d = self.n_features;
-        let means = sketch.means();
-        (0..sketch.len())
-            .into_par_iter()
-            .with_min_len(1_024)
-            .map(|cell| {
-                if self.points.is_empty() {
-                    let mean = means[cell * d..(cell + 1) * d].to_vec();
-                    return (mean.clone(), mean);
-                }
-                let mut bounds = (vec![f64::INFINITY; d], vec![f64::NEG_INFINITY; d]);
-                for place in order.cell(cell) {
-                    for (feature, &value) in
-                        self.points[place * d..(place + 1) * d].iter().enumerate()
-                    {
-                        bounds.0[feature] = bounds.0[feature].min(value);
-                        bounds.1[feature] = bounds.1[feature].max(value);
-                    }
-                }
-                bounds
-            })
-            .collect()
+        self
     }
 
     /// Mean of a node.
@@ -167,7 +160,7 @@ impl Tree {
 
     /// How often a row (or cell) counts.
     pub(super) fn weight(&self, place: usize) -> i64 {
-        let weight = match (self.leaves.get(place), &self.weights) {
+        let weight = match (self.leaves.get(place), self.weights) {
             (Some(&leaf), _) => self.nodes[leaf as usize].count,
             (None, Some(weights)) => weights[place],
             (None, None) => 1,
@@ -209,69 +202,67 @@ impl Tree {
 /// What a tree grows from.
 struct Growth<'a> {
     sketch: &'a Sketch,
-    order: &'a RowOrder,
+    starts: &'a [u32],
     keys: Vec<u128>,
-    bounds: Vec<Bounds>,
+    /// Cells × 2 × features: least and greatest coordinates.
+    of_cells: Vec<f64>,
 }
 
 impl Growth<'_> {
-    /// Appends the node of a run of cells and all below it.
-    fn grow(&self, tree: &mut Tree, from: usize, to: usize) -> Bounds {
+    /// Appends the node of a run of cells and all below it; `ends` has the least and greatest coordinates of each node.
+    fn grow(&self, tree: &mut Tree<'_>, ends: &mut Vec<f64>, cells: Range<usize>) {
         let d = tree.n_features;
-        let place = tree.nodes.len();
+        let node = tree.nodes.len();
         tree.nodes.push(Node {
             count: 0,
             radius: 0.0,
             right: 0,
-            start: self.order.starts[from],
-            end: self.order.starts[to],
+            start: self.starts[cells.start],
+            end: self.starts[cells.end],
         });
-        tree.means.resize((place + 1) * d, 0.0);
-        tree.sums.resize((place + 1) * d, 0);
-        let bounds = if from + 1 == to {
-            tree.nodes[place].count = self.sketch.counts()[from];
+        tree.means.resize((node + 1) * d, 0.0);
+        if cells.len() == 1 {
+            tree.nodes[node].count = self.sketch.counts()[cells.start];
+            tree.sums.extend_from_slice(self.sketch.sums(cells.start));
+            ends.extend_from_slice(&self.of_cells[cells.start * 2 * d..cells.end * 2 * d]);
             if tree.points.is_empty() {
-                tree.leaves.push(u32::try_from(place).unwrap_or(u32::MAX));
+                tree.leaves.push(u32::try_from(node).unwrap_or(u32::MAX));
             }
-            tree.sums[place * d..].copy_from_slice(self.sketch.sums(from));
-            self.bounds[from].clone()
         } else {
-            let middle = self.middle(from, to);
-            let left = self.grow(tree, from, middle);
+            let middle = self.middle(&cells);
+            tree.sums.resize((node + 1) * d, 0);
+            ends.resize((node + 1) * 2 * d, 0.0);
+            self.grow(tree, ends, cells.start..middle);
             let right = tree.nodes.len();
-            tree.nodes[place].right = u32::try_from(right).unwrap_or(u32::MAX);
-            let other = self.grow(tree, middle, to);
-            tree.nodes[place].count = tree.nodes[place + 1].count + tree.nodes[right].count;
+            tree.nodes[node].right = u32::try_from(right).unwrap_or(u32::MAX);
+            self.grow(tree, ends, middle..cells.end);
+            let left = node + 1;
+            tree.nodes[node].count = tree.nodes[left].count + tree.nodes[right].count;
             for feature in 0..d {
-                tree.sums[place * d + feature] =
-                    tree.sums[(place + 1) * d + feature] + tree.sums[right * d + feature];
+                tree.sums[node * d + feature] =
+                    tree.sums[left * d + feature] + tree.sums[right * d + feature];
+                let least = |of: usize| of * 2 * d + feature;
+                let greatest = |of: usize| least(of) + d;
+                ends[least(node)] = ends[least(left)].min(ends[least(right)]);
+                ends[greatest(node)] = ends[greatest(left)].max(ends[greatest(right)]);
             }
-            union(left, &other)
-        };
+        }
         let mut squared = 0.0;
         for feature in 0..d {
-            let sum = tree.sums[place * d + feature] as f64;
-            let mean = sum / tree.nodes[place].count as f64 * tree.units[feature];
-            tree.means[place * d + feature] = mean;
-            let reach = (mean - bounds.0[feature]).max(bounds.1[feature] - mean);
+            let sum = tree.sums[node * d + feature] as f64;
+            let mean = sum / tree.nodes[node].count as f64 * tree.units[feature];
+            tree.means[node * d + feature] = mean;
+            let least = node * 2 * d + feature;
+            let reach = (mean - ends[least]).max(ends[least + d] - mean);
             squared += reach * reach;
         }
-        tree.nodes[place].radius = squared.sqrt();
-        bounds
+        tree.nodes[node].radius = squared.sqrt();
     }
 
     /// Where a run of cells falls into two: at the first bit in which its keys differ.
-    fn middle(&self, from: usize, to: usize) -> usize {
-        let common = (self.keys[from] ^ self.keys[to - 1]).leading_zeros();
+    fn middle(&self, cells: &Range<usize>) -> usize {
+        let common = (self.keys[cells.start] ^ self.keys[cells.end - 1]).leading_zeros();
         let bit = 1_u128 << (127 - common.min(127));
-        from + self.keys[from..to].partition_point(|key| key & bit == 0)
+        cells.start + self.keys[cells.clone()].partition_point(|key| key & bit == 0)
     }
-}
-
-fn union(mut a: Bounds, b: &Bounds) -> Bounds {
-    for (feature, least) in a.0.iter_mut().enumerate() {
-        *least = least.min(b.0[feature]);
-        a.1[feature] = a.1[feature].max(b.1[feature]);
-    }
-    a
 }

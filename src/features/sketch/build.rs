@@ -1,6 +1,6 @@
 //! Rows become cells.
 //!
-//! In: a matrix on its grid. Out: its sketch, and the rows in the order of the cells.
+//! In: a matrix. Out: its sketch, and the rows in the order of the cells.
 //! Invariant: one pass gives each row its key; sorting the keys is all that has to be done to have the cells of every
 //! level at once, since the keys of wider cells are beginnings of the keys of narrower ones.
 
@@ -9,33 +9,45 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::grid::{BLOCK, weave};
+use super::grid::{BLOCK, Coordinates};
+use super::sort::{Keyed, sorted};
 use super::{Cells, Grid, Histogram, MAX_CELLS, Sketch, Wide};
 use crate::error::{Error, Result};
 
-/// Which rows lie in which cell.
-#[derive(Debug, Clone)]
-pub struct RowOrder {
-    /// Rows in the order of the cells, ascending within a cell.
-    pub rows: Vec<u32>,
-    /// Where each cell starts in `rows`; one more entry at the end.
-    pub starts: Vec<u32>,
-}
-
-impl RowOrder {
-    /// The places in `rows` of a cell.
-    pub fn cell(&self, cell: usize) -> Range<usize> {
-        self.starts[cell] as usize..self.starts[cell + 1] as usize
-    }
-}
+/// Bits of a key that is sorted quickly; if its cells turn out too few, wider keys are tried.
+const SHORT_KEY: u32 = 64;
+/// Bits of the widest key.
+const LONG_KEY: u32 = 128;
+/// Rows whose histograms are counted at once.
+const HISTOGRAM_BLOCK: usize = 65_536;
 
 /// A sketch and the rows that it was made of.
 #[derive(Debug, Clone)]
 pub struct Sketched {
     /// The sketch.
     pub sketch: Sketch,
-    /// Its rows.
-    pub order: RowOrder,
+    /// Row numbers in the order of the cells, ascending within a cell; rows of weight 0 are left out.
+    pub order: Vec<u32>,
+    /// Where each cell starts in `order`; one more entry at the end.
+    pub starts: Vec<u32>,
+    /// Rows × features in the order of the cells.
+    pub points: Vec<f64>,
+    /// Weights in the order of the cells; none where every row counts once.
+    pub weights: Option<Vec<u64>>,
+}
+
+impl Sketched {
+    /// The places in the order of the cells that one cell takes.
+    pub fn cell(&self, cell: usize) -> Range<usize> {
+        self.starts[cell] as usize..self.starts[cell + 1] as usize
+    }
+
+    /// The rows as a matrix, in the order of the cells.
+    pub fn matrix(&self) -> Result<ArrayView2<'_, f64>> {
+        let shape = (self.order.len(), self.sketch.n_features());
+        // The lengths fit by construction; the type of the error is the least surprise.
+        ArrayView2::from_shape(shape, &self.points).map_err(|_| Error::TooFewCustomers { found: 0 })
+    }
 }
 
 /// Sketches a matrix: one row per customer, one column per feature, scaled.
@@ -56,129 +68,175 @@ pub struct Sketched {
 /// # Ok::<(), tiermill::Error>(())
 /// ```
 pub fn sketch(matrix: ArrayView2<'_, f64>) -> Result<Sketched> {
-    sketch_weighted(matrix, None, &Grid::covering(matrix)?)
+    sketch_weighted(matrix, None)
 }
 
-/// Sketches rows that count more or less than once, on a given grid. A row of weight 0 is left out.
+/// Sketches rows that count more or less than once. A row of weight 0 is left out.
 ///
 /// # Errors
 /// As [`sketch`].
-pub fn sketch_weighted(
-    matrix: ArrayView2<'_, f64>,
-    weights: Option<&[u64]>,
-    grid: &Grid,
-) -> Result<Sketched> {
+pub fn sketch_weighted(matrix: ArrayView2<'_, f64>, weights: Option<&[u64]>) -> Result<Sketched> {
     if u32::try_from(matrix.nrows()).is_err() {
         return Err(Error::TooManyCustomers {
             customers: matrix.nrows(),
             limit: u32::MAX.into(),
         });
     }
+    let coordinates = Coordinates::of(matrix);
+    let ends = coordinates.ends(weights)?;
+    let grid = Grid::covering(&ends);
     let rows = Rows {
-        matrix: matrix.view(),
+        coordinates: &coordinates,
         weights,
-        grid,
+        grid: &grid,
+        ends: ends
+            .iter()
+            .enumerate()
+            .map(|(feature, &(least, greatest))| {
+                (grid.fixed(feature, least), grid.fixed(feature, greatest))
+            })
+            .collect(),
     };
-    let ends = rows.ends();
-    // !x is −x − 1: the side of zero on which one more fits.
-    let largest: Vec<i64> = ends
-        .iter()
-        .map(|&(least, greatest)| greatest.max(!least))
-        .collect();
-    let finest = grid.finest_level(&largest);
-    let mut keyed = rows.keys(finest);
-    keyed.par_sort_unstable();
-    let keys = keyed.iter().map(|(key, _)| *key);
-    let up = levels_up(keys, grid.n_features(), MAX_CELLS);
-    let order = order(&keyed, up * grid.n_features());
-    drop(keyed);
-    let level = finest - i32::try_from(up).unwrap_or(i32::MAX);
-    let (cells, squares) = rows.cells(&order, level);
-    let histograms = rows.histograms(&ends);
-    let sketch = Sketch {
-        grid: grid.clone(),
-        level,
-        cells,
-        squares,
-        histograms,
-    };
-    Ok(Sketched { sketch, order })
+    Ok(rows.sketch())
 }
 
 /// What is sketched.
 struct Rows<'a> {
-    matrix: ArrayView2<'a, f64>,
+    coordinates: &'a Coordinates<'a>,
     weights: Option<&'a [u64]>,
     grid: &'a Grid,
+    /// Least and greatest coordinate of each feature, in units.
+    ends: Vec<(i64, i64)>,
 }
 
 impl Rows<'_> {
-    fn weight(&self, row: usize) -> u64 {
-        self.weights.map_or(1, |weights| weights[row])
-    }
-
-    fn fixed(&self, row: usize, feature: usize) -> i64 {
-        self.grid.fixed(feature, self.matrix[[row, feature]])
-    }
-
-    fn blocks(&self) -> impl IndexedParallelIterator<Item = Range<usize>> + use<> {
-        let rows = self.matrix.nrows();
-        (0..rows.div_ceil(BLOCK))
-            .into_par_iter()
-            .map(move |block| block * BLOCK..rows.min((block + 1) * BLOCK))
-    }
-
-    /// Least and greatest coordinate of each feature.
-    fn ends(&self) -> Vec<(i64, i64)> {
-        let nothing = || vec![(i64::MAX, i64::MIN); self.grid.n_features()];
-        let wider = |mut a: Vec<(i64, i64)>, b: Vec<(i64, i64)>| {
-            for (a, b) in a.iter_mut().zip(b) {
-                *a = (a.0.min(b.0), a.1.max(b.1));
-            }
-            a
+    fn sketch(&self) -> Sketched {
+        let (level, order, starts) = self.order();
+        let d = self.grid.n_features();
+        let mut points = vec![0.0; order.len() * d];
+        points
+            .par_chunks_mut(d.max(1))
+            .zip(&order)
+            .with_min_len(BLOCK)
+            .for_each(|(point, &row)| {
+                point.copy_from_slice(self.coordinates.row(row as usize));
+            });
+        let weights = self
+            .weights
+            .map(|weights| order.iter().map(|&row| weights[row as usize]).collect());
+        let placed = Placed {
+            grid: self.grid,
+            points: &points,
+            weights: weights.as_deref(),
         };
-        self.blocks()
-            .map(|block| {
-                let mut ends = nothing();
-                for row in block.filter(|&row| 0 < self.weight(row)) {
-                    for (feature, ends) in ends.iter_mut().enumerate() {
-                        let value = self.fixed(row, feature);
-                        *ends = (ends.0.min(value), ends.1.max(value));
-                    }
-                }
-                ends
-            })
-            .reduce(nothing, wider)
+        let (cells, squares) = placed.cells(&starts, level);
+        let histograms = placed.histograms(&self.ends);
+        let sketch = Sketch {
+            grid: self.grid.clone(),
+            level,
+            cells,
+            squares,
+            histograms,
+        };
+        Sketched {
+            sketch,
+            order,
+            starts,
+            points,
+            weights,
+        }
     }
 
-    /// Each row with the key of its cell at a level.
-    fn keys(&self, level: i32) -> Vec<(u128, u32)> {
-        let bits = self.grid.bits();
-        let shifts: Vec<u32> = (0..self.grid.n_features())
+    /// The level of the sketch, its rows in the order of its cells, and where each cell starts.
+    fn order(&self) -> (i32, Vec<u32>, Vec<u32>) {
+        let n = self.coordinates.len();
+        if MAX_CELLS < n {
+            let found = self.order_by::<u64>(SHORT_KEY);
+            let finest = self.grid.finest_level(&self.ends, LONG_KEY);
+            // Too few cells although there is room for finer ones: the short keys were cut off too early.
+            if found.1 || found.0.0 == finest {
+                return found.0;
+            }
+        }
+        self.order_by::<u128>(LONG_KEY).0
+    }
+
+    /// As [`Self::order`], with keys of a type; and whether wider cells had to be taken than its keys could tell apart.
+    fn order_by<K: Keyed>(&self, key_bits: u32) -> ((i32, Vec<u32>, Vec<u32>), bool) {
+        let d = self.grid.n_features();
+        let finest = self.grid.finest_level(&self.ends, key_bits);
+        let runs = sorted(self.keys::<K>(finest, key_bits));
+        let keys = || runs.iter().flatten().map(|(key, _)| *key);
+        let up = levels_up(keys(), d, MAX_CELLS);
+        let cut = u32::try_from(up * d).unwrap_or(u32::MAX);
+        let mut order: Vec<u32> = Vec::with_capacity(runs.iter().map(Vec::len).sum());
+        let mut starts: Vec<u32> = Vec::new();
+        let mut last = None;
+        for (key, row) in runs.iter().flatten() {
+            let cell = key.without(cut);
+            if last != Some(cell) {
+                last = Some(cell);
+                starts.push(u32::try_from(order.len()).unwrap_or(u32::MAX));
+            }
+            order.push(*row);
+        }
+        starts.push(u32::try_from(order.len()).unwrap_or(u32::MAX));
+        let level = finest - i32::try_from(up).unwrap_or(i32::MAX);
+        ((level, order, starts), 0 < up)
+    }
+
+    /// Each row with the key of its cell at a level, block by block.
+    fn keys<K: Keyed>(&self, level: i32, key_bits: u32) -> Vec<Vec<(K, u32)>> {
+        let d = self.grid.n_features();
+        let bits = self.grid.bits(key_bits);
+        let shifts: Vec<u32> = (0..d)
             .map(|feature| self.grid.shift(feature, level))
             .collect();
-        let blocks: Vec<Vec<(u128, u32)>> = self
-            .blocks()
+        let n = self.coordinates.len();
+        (0..n.div_ceil(BLOCK))
+            .into_par_iter()
             .map(|block| {
-                let mut places = vec![0; shifts.len()];
-                block
-                    .filter(|&row| 0 < self.weight(row))
+                let mut places = vec![0; d];
+                (block * BLOCK..n.min((block + 1) * BLOCK))
+                    .filter(|&row| self.weights.is_none_or(|weights| 0 < weights[row]))
                     .map(|row| {
+                        let coordinates = self.coordinates.row(row);
                         for (feature, place) in places.iter_mut().enumerate() {
-                            *place = self.fixed(row, feature) >> shifts[feature];
+                            *place =
+                                self.grid.fixed(feature, coordinates[feature]) >> shifts[feature];
                         }
-                        (weave(&places, bits), u32::try_from(row).unwrap_or(u32::MAX))
+                        (
+                            K::weave(&places, bits),
+                            u32::try_from(row).unwrap_or(u32::MAX),
+                        )
                     })
                     .collect()
             })
-            .collect();
-        blocks.concat()
+            .collect()
+    }
+}
+
+/// Rows in the order of the cells.
+struct Placed<'a> {
+    grid: &'a Grid,
+    points: &'a [f64],
+    weights: Option<&'a [u64]>,
+}
+
+impl Placed<'_> {
+    fn weight(&self, place: usize) -> u64 {
+        self.weights.map_or(1, |weights| weights[place])
+    }
+
+    fn point(&self, place: usize) -> &[f64] {
+        let d = self.grid.n_features();
+        &self.points[place * d..(place + 1) * d]
     }
 
     /// Counts, sums and places of the cells, and the sums of squares of all rows.
-    fn cells(&self, order: &RowOrder, level: i32) -> (Cells, Vec<Wide>) {
+    fn cells(&self, starts: &[u32], level: i32) -> (Cells, Vec<Wide>) {
         let d = self.grid.n_features();
-        let n = order.starts.len() - 1;
+        let n = starts.len() - 1;
         let chunk = BLOCK / 8;
         let parts: Vec<(Cells, Vec<Wide>)> = (0..n.div_ceil(chunk))
             .into_par_iter()
@@ -186,23 +244,8 @@ impl Rows<'_> {
                 let mut cells = Cells::default();
                 let mut squares = vec![Wide::default(); d];
                 for cell in part * chunk..n.min((part + 1) * chunk) {
-                    let rows = &order.rows[order.cell(cell)];
-                    cells
-                        .counts
-                        .push(rows.iter().map(|&row| self.weight(row as usize)).sum());
-                    for (feature, squares) in squares.iter_mut().enumerate() {
-                        let mut sum = 0;
-                        for &row in rows {
-                            let value = self.fixed(row as usize, feature);
-                            let weight = self.weight(row as usize);
-                            sum += i128::from(value) * i128::from(weight);
-                            let value = u128::from(value.unsigned_abs());
-                            squares.add(value * value * u128::from(weight));
-                        }
-                        cells.sums.push(sum);
-                        let first = self.fixed(rows[0] as usize, feature);
-                        cells.places.push(first >> self.grid.shift(feature, level));
-                    }
+                    let places = starts[cell] as usize..starts[cell + 1] as usize;
+                    self.add_cell(places, level, (&mut cells, &mut squares));
                 }
                 (cells, squares)
             })
@@ -220,30 +263,64 @@ impl Rows<'_> {
         (all, squares)
     }
 
+    fn add_cell(&self, places: Range<usize>, level: i32, to: (&mut Cells, &mut [Wide])) {
+        let (cells, squares) = to;
+        let first = self.point(places.start);
+        for (feature, &value) in first.iter().enumerate() {
+            cells
+                .places
+                .push(self.grid.fixed(feature, value) >> self.grid.shift(feature, level));
+        }
+        let start = cells.sums.len();
+        cells.sums.resize(start + first.len(), 0);
+        let mut count = 0;
+        for place in places {
+            let weight = self.weight(place);
+            count += weight;
+            for (feature, &value) in self.point(place).iter().enumerate() {
+                let value = self.grid.fixed(feature, value);
+                cells.sums[start + feature] += i128::from(value) * i128::from(weight);
+                let size = u128::from(value.unsigned_abs());
+                squares[feature].add(size * size * u128::from(weight));
+            }
+        }
+        cells.counts.push(count);
+    }
+
     fn histograms(&self, ends: &[(i64, i64)]) -> Vec<Histogram> {
-        ends.par_iter()
+        let nothing: Vec<Histogram> = ends
+            .iter()
+            .map(|&(least, greatest)| Histogram::spanning(least, greatest))
+            .collect();
+        let d = self.grid.n_features();
+        self.points
+            .par_chunks(HISTOGRAM_BLOCK * d.max(1))
             .enumerate()
-            .map(|(feature, &(least, greatest))| {
-                let mut histogram = if least <= greatest {
-                    Histogram::spanning(least, greatest)
-                } else {
-                    Histogram::spanning(0, 0)
-                };
-                for row in 0..self.matrix.nrows() {
-                    let weight = self.weight(row);
-                    if 0 < weight {
-                        histogram.count(self.fixed(row, feature), weight);
+            .map(|(block, points)| {
+                let mut histograms = nothing.clone();
+                for (i, point) in points.chunks_exact(d.max(1)).enumerate() {
+                    let weight = self.weight(block * HISTOGRAM_BLOCK + i);
+                    for (feature, &value) in point.iter().enumerate() {
+                        histograms[feature].count(self.grid.fixed(feature, value), weight);
                     }
                 }
-                histogram
+                histograms
             })
-            .collect()
+            .reduce(
+                || nothing.clone(),
+                |mut all, more| {
+                    for (all, more) in all.iter_mut().zip(&more) {
+                        all.add(more);
+                    }
+                    all
+                },
+            )
     }
 }
 
 /// How many levels above that of ascending keys there are few enough cells.
-pub(super) fn levels_up(
-    mut keys: impl Iterator<Item = u128>,
+pub(super) fn levels_up<K: Keyed>(
+    mut keys: impl Iterator<Item = K>,
     n_features: usize,
     max_cells: usize,
 ) -> usize {
@@ -253,31 +330,15 @@ pub(super) fn levels_up(
         return 0;
     };
     for key in keys {
-        apart[(128 - (key ^ last).leading_zeros() as usize).div_ceil(n_features)] += 1;
+        apart[key.differing_bits(last) as usize] += 1;
         last = key;
     }
     let mut cells = 1;
-    for up in (1..apart.len()).rev() {
-        cells += apart[up];
+    for bits in (1..apart.len()).rev() {
+        cells += apart[bits];
         if max_cells < cells {
-            return up;
+            return bits.div_ceil(n_features);
         }
     }
     0
-}
-
-/// Rows and cell bounds, where cells are runs of keys that are equal without their last bits.
-fn order(keyed: &[(u128, u32)], cut: usize) -> RowOrder {
-    let cell = |key: u128| if cut < 128 { key >> cut } else { 0 };
-    let rows: Vec<u32> = keyed.iter().map(|(_, row)| *row).collect();
-    let mut starts: Vec<u32> = Vec::new();
-    let mut last = None;
-    for (place, (key, _)) in keyed.iter().enumerate() {
-        if last != Some(cell(*key)) {
-            last = Some(cell(*key));
-            starts.push(u32::try_from(place).unwrap_or(u32::MAX));
-        }
-    }
-    starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-    RowOrder { rows, starts }
 }

@@ -40,6 +40,13 @@ impl Histogram {
         self.counts[bin] += weight;
     }
 
+    /// Adds the counts of the same bins.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
     /// Rows in each bin.
     pub fn counts(&self) -> &[u64] {
         &self.counts

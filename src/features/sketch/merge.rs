@@ -6,7 +6,7 @@
 //! has more cells than the whole.
 
 use super::build::levels_up;
-use super::grid::weave;
+use super::sort::Keyed;
 use super::{Cells, Histogram, MAX_CELLS, Sketch};
 use crate::error::{Error, Result};
 
@@ -70,7 +70,7 @@ impl Sketch {
         let mut wider = Vec::with_capacity(keys.len());
         let mut number = 0;
         for (cell, key) in keys.iter().enumerate() {
-            let apart = 0 < cell && key ^ keys[cell - 1] >= 1_u128 << cut.min(127);
+            let apart = 0 < cell && cut < key.differing_bits(keys[cell - 1]) as usize;
             number += u32::from(apart);
             wider.push(number);
         }
@@ -79,7 +79,7 @@ impl Sketch {
 
     /// The cells of sketches on one grid at a level that is no finer than theirs.
     fn at(&self, level: i32, parts: &[&Self]) -> Cells {
-        let (d, bits) = (self.n_features(), self.grid.bits());
+        let (d, bits) = (self.n_features(), self.grid.bits(u128::BITS));
         let mut keyed: Vec<(u128, usize, usize)> = Vec::new();
         let mut places = vec![0; d];
         let moved = |part: &Self, cell: usize, places: &mut [i64]| {
@@ -90,7 +90,7 @@ impl Sketch {
         for (which, part) in parts.iter().enumerate() {
             for cell in 0..part.len() {
                 moved(part, cell, &mut places);
-                keyed.push((weave(&places, bits), which, cell));
+                keyed.push((u128::weave(&places, bits), which, cell));
             }
         }
         keyed.sort_unstable();

@@ -1,7 +1,7 @@
 //! The sketch: the feature space cut into cells, small whatever the number of customers.
 //!
 //! In: the scaled matrix, one row per customer. Out: a [`Sketch`], at most [`MAX_CELLS`] cells with their count and exact
-//! mean, a histogram and the exact moments of each feature; and [`RowOrder`], which customers lie in which cell.
+//! mean, a histogram and the exact moments of each feature; and [`Sketched`], with the customers of each cell.
 //! Invariant: a sketch is a function of the multiset of rows. Rows in another order, on more threads, or sketched in
 //! parts and merged in any order give the same sketch to the last bit, because everything in it is a count or a sum of
 //! whole numbers and because its level follows from the rows alone.
@@ -10,11 +10,13 @@ mod build;
 mod grid;
 mod histogram;
 mod merge;
+mod sort;
 mod wide;
 
-pub use build::{RowOrder, Sketched, sketch, sketch_weighted};
+pub use build::{Sketched, sketch, sketch_weighted};
 pub use grid::Grid;
 pub use histogram::{Histogram, MAX_BINS};
+use sort::Keyed;
 use wide::Wide;
 
 /// Cells at the finest level, whatever the number of customers.
@@ -135,11 +137,11 @@ impl Sketch {
 
     /// Keys of the cells, ascending.
     pub(crate) fn keys(&self) -> Vec<u128> {
-        let (d, bits) = (self.n_features(), self.grid.bits());
+        let (d, bits) = (self.n_features(), self.grid.bits(u128::BITS));
         self.cells
             .places
             .chunks_exact(d)
-            .map(|places| grid::weave(places, bits))
+            .map(|places| u128::weave(places, bits))
             .collect()
     }
 }
