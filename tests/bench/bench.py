@@ -64,6 +64,7 @@ class Bench:
         self.cache = pathlib.Path(os.environ.get("TIERMILL_BENCH_DATA", target / "bench")).resolve()
         self.cache.mkdir(parents=True, exist_ok=True)
         self.binary = asked.binary or built(target)
+        self.versions = versions(self.binary, ours=asked.binary is None)
         self.contestants = [one for one in CONTESTANTS if asked.sweep or one.name != "sweep"]
         self.machine = machine(asked.threads)
         self.env = limited_to(asked.threads)
@@ -127,7 +128,7 @@ class Bench:
             "size": size,
             "date": datetime.date.today().isoformat(),
             "machine": self.machine,
-            "versions": versions(self.binary),
+            "versions": self.versions,
             "customers": runs["check"][0]["customers"],
             "orders": read,
             "contestants": [
@@ -153,16 +154,18 @@ def published(run: pathlib.Path) -> dict[str, Any]:
     return {"customers": model["customers"], "stages": manifest["timings"], "k": model["k"], "centers": centers}
 
 
-def versions(binary: pathlib.Path) -> dict[str, str]:
-    def output(*command: str) -> str:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        return done.stdout.strip() or "unknown"
+def versions(binary: pathlib.Path, ours: bool) -> dict[str, str]:
+    """The commit is that of a program just built from it; nobody knows where another one comes from."""
 
-    python = ".".join(str(part) for part in sys.version_info[:3])
+    def output(*command: str) -> str:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = output("git", "status", "--porcelain", "src", "Cargo.toml", "Cargo.lock")
+    commit = output("git", "rev-parse", "--short", "HEAD") or "unknown"
     return {
         "tiermill": output(str(binary), "--version").removeprefix("tiermill "),
-        "commit": output("git", "describe", "--always", "--dirty"),
-        "python": python,
+        "commit": (commit + (" with changes" if changed else "")) if ours else "unknown",
+        "python": ".".join(str(part) for part in sys.version_info[:3]),
         **{name: importlib.metadata.version(name) for name in PACKAGES},
     }
 
