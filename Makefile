@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH_VENV := .venv-bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test fmt clippy rust docs golden outside clean
+.PHONY: help run test fmt clippy rust docs golden outside bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,15 +48,22 @@ outside: $(VENV)/installed ## published runs, recomputed from the Parquet in Pyt
 	@cargo build --locked
 	@$(VENV)/bin/python tests/outside/check_run.py
 
+# Nothing else should run meanwhile; ARGS are explained in tests/bench/README.md.
+bench: $(BENCH_VENV)/installed ## time and memory beside other tools, into tests/bench/RESULTS.md
+	@$(BENCH_VENV)/bin/python tests/bench/bench.py $(ARGS)
+
 $(VENV)/installed: tests/requirements.txt
-	@echo "== $(VENV)"
+$(BENCH_VENV)/installed: tests/bench/requirements.txt
+
+$(VENV)/installed $(BENCH_VENV)/installed:
+	@echo "== $(@D)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $(PYTHON) is not Python 3.11 or later; set PYTHON=python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV) || \
+	@$(PYTHON) -m venv --clear $(@D) || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r tests/requirements.txt
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r $<
 	@touch $@
 
-clean: ## remove target/, .venv/ and the runs of `make run` in out/
+clean: ## remove target/, .venv*/ and the runs of `make run` in out/
 	@cargo clean
-	@rm -rf $(VENV) out
+	@rm -rf $(VENV) $(BENCH_VENV) out
