@@ -15,12 +15,23 @@ use super::survey::{self, Survey};
 use super::tree::Tree;
 use crate::features::sketch::{Sketch, Sketched};
 
+/// Cells on which restarts are scouted.
+const SCOUTED_CELLS: usize = 1_024;
 /// Cells on which restarts run.
 const COARSE_CELLS: usize = 4_096;
+/// Starts that are scouted for every restart: on a thousand cells they cost next to nothing, and what one start has
+/// missed another finds.
+const SCOUTS: usize = 4;
+/// Points that the swaps of a finalist look at together: few points can be swapped often.
+const SWAPPED_POINTS: usize = 60_000;
+/// Swaps that a finalist tries at least.
+const FEWEST_SWAPS: usize = 8;
+/// Swaps that a finalist tries at most.
+const MOST_SWAPS: usize = 200;
 /// Fewer than these say too little.
 const FEW_CELLS: usize = 512;
 /// Restarts that are polished on all cells: on coarse cells near ties cannot be told apart.
-const FINALISTS: usize = 3;
+const FINALISTS: usize = 4;
 
 /// How hard to look.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +60,7 @@ pub(in crate::cluster) struct Solved {
 
 /// What every k starts from.
 pub(in crate::cluster) struct Engine<'a> {
+    few: Points,
     coarse: Points,
     /// None where the coarse cells are all there are.
     cells: Option<Tree<'a>>,
@@ -63,6 +75,7 @@ impl<'a> Engine<'a> {
         let coarse = coarse(sketched, k_max);
         Self {
             cells: (coarse.len() < sketch.len()).then(|| Tree::of_cells(sketch)),
+            few: fewer(sketch, coarse.clone()),
             coarse,
             rows: Tree::of_rows(sketched),
             mean: mean(sketch),
@@ -146,23 +159,25 @@ impl<'a> Engine<'a> {
 
     /// Where the last steps start.
     fn start(&self, k: usize, search: Search) -> Vec<f64> {
-        let mut runs: Vec<Solution> = (0..search.n_runs)
-            .into_par_iter()
-            .map(|run| {
-                let mut random =
-                    Xoshiro256PlusPlus::seed_from_u64(search.seed.wrapping_add(run as u64));
-                let start = self.coarse.seed(k, &mut random);
-                self.coarse.lloyd(start, search.max_iter)
-            })
-            .collect();
-        runs.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
-        runs.dedup_by(|b, a| b.inertia <= a.inertia * (1.0 + 1e-9));
-        runs.truncate(FINALISTS);
-        let mut runs: Vec<Solution> = runs
-            .into_par_iter()
-            .map(|run| self.coarse.refine(run, search.max_iter))
-            .collect();
-        runs.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+        let scouts = search.n_runs * SCOUTS;
+        let scouted = self.all(scouts, search.seed, |_, random| {
+            let start = self.few.seed(k, random);
+            self.few.lloyd(start, search.max_iter)
+        });
+        let scouted = different(scouted, search.n_runs);
+        let runs = self.all(scouted.len(), search.seed, |run, _| {
+            let start = scouted[run].centroids.clone();
+            self.coarse.lloyd(start, search.max_iter)
+        });
+        let runs = different(runs, FINALISTS);
+        let swaps = (SWAPPED_POINTS / self.coarse.len()).clamp(FEWEST_SWAPS, MOST_SWAPS);
+        let runs = self.all(runs.len(), search.seed, |run, random| {
+            let swapped = self
+                .coarse
+                .swap(runs[run].clone(), (swaps, search.max_iter), random);
+            self.coarse.refine(swapped, search.max_iter)
+        });
+        let runs = different(runs, FINALISTS);
         let Some(cells) = &self.cells else {
             return runs
                 .into_iter()
@@ -186,6 +201,20 @@ impl<'a> Engine<'a> {
         best.map(|best| best.centroids.places).unwrap_or_default()
     }
 
+    /// Runs side by side, each with a generator of its own.
+    fn all(
+        &self,
+        runs: usize,
+        seed: u64,
+        run: impl Fn(usize, &mut Xoshiro256PlusPlus) -> Solution + Sync,
+    ) -> Vec<Solution> {
+        let one = |number: usize| {
+            let seed = seed.wrapping_add(number as u64);
+            run(number, &mut Xoshiro256PlusPlus::seed_from_u64(seed))
+        };
+        (0..runs).into_par_iter().map(one).collect()
+    }
+
     /// Weighted squared distances of the centroids from the mean of all: what the clusters explain of the whole.
     fn between(&self, fixed: &Fixed) -> f64 {
         let centroids = fixed.centroids.places.chunks_exact(self.mean.len());
@@ -193,6 +222,24 @@ impl<'a> Engine<'a> {
             .zip(&fixed.totals.counts)
             .map(|(centroid, &size)| size as f64 * squared(centroid, &self.mean))
             .sum()
+    }
+}
+
+/// The best runs that are not the same, best first.
+fn different(mut runs: Vec<Solution>, at_most: usize) -> Vec<Solution> {
+    runs.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+    runs.dedup_by(|b, a| b.inertia <= a.inertia * (1.0 + 1e-9));
+    runs.truncate(at_most);
+    runs
+}
+
+/// The points that restarts are scouted on: cells, unless there are no more than a restart has anyway.
+fn fewer(sketch: &Sketch, coarse: Points) -> Points {
+    let few = sketch.coarser(SCOUTED_CELLS);
+    if few.len() < FEW_CELLS {
+        coarse
+    } else {
+        Points::of_cells(&few)
     }
 }
 

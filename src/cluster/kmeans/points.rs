@@ -349,6 +349,43 @@ impl Points {
         self.lloyd(centroids, max_iter)
     }
 
+    /// Leaves a local minimum for a better one: puts one centroid, drawn evenly, to a point drawn as for k-means++, and
+    /// keeps what comes of it where that is better (the random swap of Fränti 2018).
+    pub(in crate::cluster) fn swap(
+        &self,
+        mut best: Solution,
+        (swaps, max_iter): (usize, u64),
+        random: &mut impl Rng,
+    ) -> Solution {
+        /// Iterations that show what a swap is worth.
+        const STEPS: u64 = 5;
+        /// Of more than this times the inertia nothing comes.
+        const HOPE: f64 = 1.02;
+        let (d, n) = (self.n_features, self.len());
+        let k = best.centroids.len() / d;
+        let (mut labels, mut nearest) = (vec![0; n], vec![0.0; n]);
+        let mut masses: Vec<f64> = Vec::new();
+        for _ in 0..swaps {
+            if masses.is_empty() {
+                self.assign(&best.centroids, &mut labels, &mut nearest);
+                masses.extend(nearest.iter().zip(&self.weights).map(|(d, w)| d * w));
+            }
+            let moved = random.gen_range(0..k);
+            let place = self.point(draw(&masses, random));
+            let mut centroids = best.centroids.clone();
+            centroids[moved * d..(moved + 1) * d].copy_from_slice(&place);
+            let tried = self.lloyd(centroids, STEPS.min(max_iter));
+            if tried.inertia < best.inertia * HOPE {
+                let tried = self.lloyd(tried.centroids, max_iter);
+                if tried.inertia < best.inertia * (1.0 - 1e-9) {
+                    best = tried;
+                    masses.clear();
+                }
+            }
+        }
+        best
+    }
+
     /// Gives every empty cluster the point that lies farthest from its centroid, and takes it from the cluster that had it
     /// (scikit-learn's `_relocate_empty_clusters_dense`).
     fn fill_empty(&self, sums: &mut [f64], weights: &mut [f64], points: (&[u32], &mut [f64])) {
