@@ -134,14 +134,7 @@ pub(super) fn cut(
     n_bands: usize,
     names: &[String],
 ) -> Result<(BandGrid, Vec<Warning>)> {
-    let ends = |column: ArrayView1<'_, f64>| {
-        column
-            .iter()
-            .fold((0.0_f64, 0.0_f64), |(least, greatest), &value| {
-                (least.min(value), greatest.max(value))
-            })
-    };
-    let grid = Grid::covering(&matrix.columns().into_iter().map(ends).collect::<Vec<_>>());
+    let grid = Grid::covering(matrix)?;
     let found: Vec<(Bands, usize)> = (0..matrix.ncols())
         .into_par_iter()
         .map(|feature| cut_column(matrix.column(feature), &grid, (feature, n_bands)))

@@ -265,7 +265,7 @@ fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
 /// Clusters in the order of the cells, by customer.
 fn by_customer(sketched: &Sketched, owners: &[u32]) -> Vec<u32> {
     let mut labels = vec![0; owners.len()];
-    for (&row, &owner) in sketched.order.iter().zip(owners) {
+    for (&row, &owner) in sketched.order.rows.iter().zip(owners) {
         labels[row as usize] = owner;
     }
     labels

@@ -22,7 +22,7 @@ pub(super) use points::{Points, squared};
 
 use super::nearest;
 use crate::error::{Error, Result};
-use crate::features::sketch::{Sketched, sketch_weighted};
+use crate::features::sketch::{Grid, Sketched, sketch_weighted};
 
 /// Weights become whole numbers; the greatest has this many bits where they are not whole already.
 const WEIGHT_BITS: i32 = 32;
@@ -195,7 +195,7 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, Error> for KMeansValidPar
                 (Some(weights), one)
             }
         };
-        let sketched = sketch_weighted(matrix, weights.as_deref())?;
+        let sketched = sketch_weighted(matrix, weights.as_deref(), &Grid::covering(matrix)?)?;
         let distinct = distinct_points(&sketched, self.k);
         if distinct < self.k {
             return Err(Error::TooFewPoints {
@@ -286,24 +286,23 @@ fn whole_weights(weights: &[f32]) -> Result<(Vec<u64>, f64)> {
     Ok((weights, one))
 }
 
-/// How many distinct rows there are, counted up to `enough`.
+/// How many distinct rows there are on the grid, counted up to `enough`.
 pub(super) fn distinct_points(sketched: &Sketched, enough: usize) -> usize {
     // Rows of different cells are different.
     if enough <= sketched.sketch.len() {
         return enough;
     }
+    let grid = sketched.sketch.grid();
     let mut seen = std::collections::BTreeSet::new();
     for point in sketched
         .points
         .chunks_exact(sketched.sketch.n_features().max(1))
     {
-        // Adding 0 turns −0 into 0.
-        seen.insert(
-            point
-                .iter()
-                .map(|value| (value + 0.0).to_bits())
-                .collect::<Vec<u64>>(),
-        );
+        let fixed = point
+            .iter()
+            .enumerate()
+            .map(|(feature, &value)| grid.fixed(feature, value));
+        seen.insert(fixed.collect::<Vec<i64>>());
         if enough <= seen.len() {
             break;
         }

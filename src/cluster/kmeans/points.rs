@@ -44,7 +44,7 @@ impl Points {
 
     /// Every row of a sketch.
     pub(in crate::cluster) fn of_rows(sketched: &Sketched) -> Self {
-        let (d, n) = (sketched.sketch.n_features(), sketched.order.len());
+        let (d, n) = (sketched.sketch.n_features(), sketched.order.rows.len());
         let weight = |row: usize| {
             sketched
                 .weights

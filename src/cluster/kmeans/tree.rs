@@ -75,7 +75,7 @@ impl<'a> Tree<'a> {
             let (least, greatest) = ends.split_at_mut(d);
             least.fill(f64::INFINITY);
             greatest.fill(f64::NEG_INFINITY);
-            for place in sketched.cell(cell) {
+            for place in sketched.order.cell(cell) {
                 for (feature, &value) in sketched.points[place * d..(place + 1) * d]
                     .iter()
                     .enumerate()
@@ -85,7 +85,7 @@ impl<'a> Tree<'a> {
                 }
             }
         };
-        tree.grown(&sketched.sketch, &sketched.starts, ends)
+        tree.grown(&sketched.sketch, &sketched.order.starts, ends)
     }
 
     fn empty(sketch: &'a Sketch) -> Self {

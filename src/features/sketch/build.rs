@@ -21,15 +21,29 @@ const LONG_KEY: u32 = 128;
 /// Rows whose histograms are counted at once.
 const HISTOGRAM_BLOCK: usize = 65_536;
 
+/// Which rows lie in which cell.
+#[derive(Debug, Clone)]
+pub struct RowOrder {
+    /// Row numbers in the order of the cells; rows of weight 0 are left out.
+    pub rows: Vec<u32>,
+    /// Where each cell starts in `rows`; one more entry at the end.
+    pub starts: Vec<u32>,
+}
+
+impl RowOrder {
+    /// The places in `rows` of a cell.
+    pub fn cell(&self, cell: usize) -> Range<usize> {
+        self.starts[cell] as usize..self.starts[cell + 1] as usize
+    }
+}
+
 /// A sketch and the rows that it was made of.
 #[derive(Debug, Clone)]
 pub struct Sketched {
     /// The sketch.
     pub sketch: Sketch,
-    /// Row numbers in the order of the cells, ascending within a cell; rows of weight 0 are left out.
-    pub order: Vec<u32>,
-    /// Where each cell starts in `order`; one more entry at the end.
-    pub starts: Vec<u32>,
+    /// Its rows.
+    pub order: RowOrder,
     /// Rows × features in the order of the cells.
     pub points: Vec<f64>,
     /// Weights in the order of the cells; none where every row counts once.
@@ -37,15 +51,12 @@ pub struct Sketched {
 }
 
 impl Sketched {
-    /// The places in the order of the cells that one cell takes.
-    pub fn cell(&self, cell: usize) -> Range<usize> {
-        self.starts[cell] as usize..self.starts[cell + 1] as usize
-    }
-
     /// The rows as a matrix, in the order of the cells.
+    ///
+    /// # Errors
+    /// None, as long as nobody has changed the lengths.
     pub fn matrix(&self) -> Result<ArrayView2<'_, f64>> {
-        let shape = (self.order.len(), self.sketch.n_features());
-        // The lengths fit by construction; the type of the error is the least surprise.
+        let shape = (self.order.rows.len(), self.sketch.n_features());
         ArrayView2::from_shape(shape, &self.points).map_err(|_| Error::TooFewCustomers { found: 0 })
     }
 }
@@ -68,14 +79,19 @@ impl Sketched {
 /// # Ok::<(), tiermill::Error>(())
 /// ```
 pub fn sketch(matrix: ArrayView2<'_, f64>) -> Result<Sketched> {
-    sketch_weighted(matrix, None)
+    sketch_weighted(matrix, None, &Grid::covering(matrix)?)
 }
 
-/// Sketches rows that count more or less than once. A row of weight 0 is left out.
+/// Sketches rows that count more or less than once, on a given grid: parts that are to be merged need the same one. A row
+/// of weight 0 is left out.
 ///
 /// # Errors
-/// As [`sketch`].
-pub fn sketch_weighted(matrix: ArrayView2<'_, f64>, weights: Option<&[u64]>) -> Result<Sketched> {
+/// As [`sketch`]; [`Error::OtherGrid`] for rows beyond the grid.
+pub fn sketch_weighted(
+    matrix: ArrayView2<'_, f64>,
+    weights: Option<&[u64]>,
+    grid: &Grid,
+) -> Result<Sketched> {
     if u32::try_from(matrix.nrows()).is_err() {
         return Err(Error::TooManyCustomers {
             customers: matrix.nrows(),
@@ -84,18 +100,17 @@ pub fn sketch_weighted(matrix: ArrayView2<'_, f64>, weights: Option<&[u64]>) -> 
     }
     let coordinates = Coordinates::of(matrix);
     let ends = coordinates.ends(weights)?;
-    let grid = Grid::covering(&ends);
+    if !grid.covers(&ends) {
+        return Err(Error::OtherGrid);
+    }
+    let fixed = |(feature, &(least, greatest)): (usize, &(f64, f64))| {
+        (grid.fixed(feature, least), grid.fixed(feature, greatest))
+    };
     let rows = Rows {
         coordinates: &coordinates,
         weights,
-        grid: &grid,
-        ends: ends
-            .iter()
-            .enumerate()
-            .map(|(feature, &(least, greatest))| {
-                (grid.fixed(feature, least), grid.fixed(feature, greatest))
-            })
-            .collect(),
+        grid,
+        ends: ends.iter().enumerate().map(fixed).collect(),
     };
     Ok(rows.sketch())
 }
@@ -111,25 +126,29 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn sketch(&self) -> Sketched {
-        let (level, order, starts) = self.order();
+        let (level, order) = self.order();
         let d = self.grid.n_features();
-        let mut points = vec![0.0; order.len() * d];
+        let mut points = vec![0.0; order.rows.len() * d];
         points
             .par_chunks_mut(d.max(1))
-            .zip(&order)
+            .zip(&order.rows)
             .with_min_len(BLOCK)
             .for_each(|(point, &row)| {
                 point.copy_from_slice(self.coordinates.row(row as usize));
             });
-        let weights = self
-            .weights
-            .map(|weights| order.iter().map(|&row| weights[row as usize]).collect());
+        let weights = self.weights.map(|weights| {
+            order
+                .rows
+                .iter()
+                .map(|&row| weights[row as usize])
+                .collect()
+        });
         let placed = Placed {
             grid: self.grid,
             points: &points,
             weights: weights.as_deref(),
         };
-        let (cells, squares) = placed.cells(&starts, level);
+        let (cells, squares) = placed.cells(&order, level);
         let histograms = placed.histograms(&self.ends);
         let sketch = Sketch {
             grid: self.grid.clone(),
@@ -141,14 +160,13 @@ impl Rows<'_> {
         Sketched {
             sketch,
             order,
-            starts,
             points,
             weights,
         }
     }
 
-    /// The level of the sketch, its rows in the order of its cells, and where each cell starts.
-    fn order(&self) -> (i32, Vec<u32>, Vec<u32>) {
+    /// The level of the sketch, and its rows in the order of its cells.
+    fn order(&self) -> (i32, RowOrder) {
         let n = self.coordinates.len();
         if MAX_CELLS < n {
             let found = self.order_by::<u64>(SHORT_KEY);
@@ -162,27 +180,27 @@ impl Rows<'_> {
     }
 
     /// As [`Self::order`], with keys of a type; and whether wider cells had to be taken than its keys could tell apart.
-    fn order_by<K: Keyed>(&self, key_bits: u32) -> ((i32, Vec<u32>, Vec<u32>), bool) {
+    fn order_by<K: Keyed>(&self, key_bits: u32) -> ((i32, RowOrder), bool) {
         let d = self.grid.n_features();
         let finest = self.grid.finest_level(&self.ends, key_bits);
         let runs = sorted(self.keys::<K>(finest, key_bits));
         let keys = || runs.iter().flatten().map(|(key, _)| *key);
         let up = levels_up(keys(), d, MAX_CELLS);
         let cut = u32::try_from(up * d).unwrap_or(u32::MAX);
-        let mut order: Vec<u32> = Vec::with_capacity(runs.iter().map(Vec::len).sum());
+        let mut rows: Vec<u32> = Vec::with_capacity(runs.iter().map(Vec::len).sum());
         let mut starts: Vec<u32> = Vec::new();
         let mut last = None;
         for (key, row) in runs.iter().flatten() {
             let cell = key.without(cut);
             if last != Some(cell) {
                 last = Some(cell);
-                starts.push(u32::try_from(order.len()).unwrap_or(u32::MAX));
+                starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
             }
-            order.push(*row);
+            rows.push(*row);
         }
-        starts.push(u32::try_from(order.len()).unwrap_or(u32::MAX));
+        starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         let level = finest - i32::try_from(up).unwrap_or(i32::MAX);
-        ((level, order, starts), 0 < up)
+        ((level, RowOrder { rows, starts }), 0 < up)
     }
 
     /// Each row with the key of its cell at a level, block by block.
@@ -234,9 +252,9 @@ impl Placed<'_> {
     }
 
     /// Counts, sums and places of the cells, and the sums of squares of all rows.
-    fn cells(&self, starts: &[u32], level: i32) -> (Cells, Vec<Wide>) {
+    fn cells(&self, order: &RowOrder, level: i32) -> (Cells, Vec<Wide>) {
         let d = self.grid.n_features();
-        let n = starts.len() - 1;
+        let n = order.starts.len() - 1;
         let chunk = BLOCK / 8;
         let parts: Vec<(Cells, Vec<Wide>)> = (0..n.div_ceil(chunk))
             .into_par_iter()
@@ -244,8 +262,7 @@ impl Placed<'_> {
                 let mut cells = Cells::default();
                 let mut squares = vec![Wide::default(); d];
                 for cell in part * chunk..n.min((part + 1) * chunk) {
-                    let places = starts[cell] as usize..starts[cell + 1] as usize;
-                    self.add_cell(places, level, (&mut cells, &mut squares));
+                    self.add_cell(order.cell(cell), level, (&mut cells, &mut squares));
                 }
                 (cells, squares)
             })

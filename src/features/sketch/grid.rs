@@ -31,8 +31,24 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// The grid on which all rows of a matrix fit.
+    ///
+    /// # Errors
+    /// [`Error::BadPoint`] for a coordinate that is no finite number.
+    pub fn covering(matrix: ArrayView2<'_, f64>) -> Result<Self> {
+        Ok(Self::spanning(&Coordinates::of(matrix).ends(None)?))
+    }
+
+    /// Whether coordinates between these ends fit.
+    pub(super) fn covers(&self, ends: &[(f64, f64)]) -> bool {
+        let room = |(places, ends): (&i32, &(f64, f64))| {
+            ends.0.abs().max(ends.1.abs()) < 2_f64.powi(MAGNITUDE - places)
+        };
+        ends.len() == self.places.len() && self.places.iter().zip(ends).all(room)
+    }
+
     /// The grid on which coordinates between these ends fit, feature by feature.
-    pub fn covering(ends: &[(f64, f64)]) -> Self {
+    pub(crate) fn spanning(ends: &[(f64, f64)]) -> Self {
         let places = |&(least, greatest): &(f64, f64)| {
             let widest = least.abs().max(greatest.abs());
             let mut places = PLACES;

@@ -13,7 +13,7 @@ mod merge;
 mod sort;
 mod wide;
 
-pub use build::{Sketched, sketch, sketch_weighted};
+pub use build::{RowOrder, Sketched, sketch, sketch_weighted};
 pub use grid::Grid;
 pub use histogram::{Histogram, MAX_BINS};
 use sort::Keyed;
