@@ -9,9 +9,8 @@ use crate::error::Warning;
 
 /// A clustering that resampled customers agree with less than this would not come out again.
 pub const STABILITY_FLOOR: f64 = 0.75;
-/// Inertia has an elbow where it fell at least so many times faster before than it falls after. An even square, which
-/// four clusters cut best, has 2.1 there.
-const ELBOW: f64 = 2.5;
+/// Inertia has an elbow where it fell at least so many times faster before than it falls after.
+const ELBOW: f64 = 2.0;
 /// A gap below this is none; with a standard error of 0.04 in an even cloud.
 const GAP: f64 = 0.1;
 

@@ -26,6 +26,8 @@ mod architecture;
 mod config;
 // Transforms and scales against scikit-learn's figures.
 mod features;
+// The cells that clusters are found on: merged, bounded, recounted.
+mod sketch;
 // k-means against scikit-learn's catalogue and figures.
 mod cluster;
 // Ranks, names, keys, margins, profiles, warnings and scores.

@@ -7,11 +7,12 @@ use polars::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tiermill::generate::Plan;
-use tiermill::load::{Customers, load};
+use tiermill::load::Customers;
 use tiermill::pipeline::{IdType, Model, Report, assign, fit, generate, run};
 
 use crate::support::{
-    COLUMNS, Workdir, cdnow, config, extra_data, orders, read, repository, six_customers,
+    COLUMNS, Workdir, cdnow, config, extra_data, online_retail, orders, read, repository,
+    six_customers,
 };
 
 /// The files of a run that are a function of input and config alone.
@@ -212,13 +213,7 @@ fn every_customer_of_cdnow_has_the_numbers_of_the_reference() {
 #[test]
 fn every_customer_of_online_retail_has_the_numbers_of_the_reference() {
     let Some(extra) = extra_data() else { return };
-    let config = config(&format!(
-        "input = '{}'\ncustomer = 'customer_id'\ntime = 'invoice_date'\norder = 'invoice_no'\namount = 'quantity * unit_price'\n\
-         where = \"customer_id IS NOT NULL AND invoice_no NOT LIKE 'C%' AND quantity > 0 AND unit_price > 0\"\n\
-         deduplicate = true\nas-of = 2011-12-10T12:50:00",
-        extra.join("online_retail.parquet").display()
-    ));
-    let loaded = load(&config.input, &config.rfm).unwrap();
+    let loaded = online_retail(&extra);
     check_rfm(
         &loaded.customers,
         &extra.join("expected/rfm_online_retail.parquet"),

@@ -6,7 +6,7 @@ use std::process::Command;
 use polars::prelude::*;
 use tempfile::TempDir;
 use tiermill::config::{Config, Options, parse};
-use tiermill::load::{Customers, load};
+use tiermill::load::{Customers, Loaded, load};
 
 /// A folder that goes away with the test.
 pub(crate) struct Workdir {
@@ -276,4 +276,21 @@ pub(crate) fn cdnow() -> Customers {
         path.display()
     ));
     load(&config.input, &config.rfm).unwrap().customers
+}
+
+/// Online Retail of the extra data by the rule of `expected/ref_online_retail.json`.
+pub(crate) fn online_retail(extra: &Path) -> Loaded {
+    let config = config(&format!(
+        "input = '{}'\ncustomer = 'customer_id'\ntime = 'invoice_date'\norder = 'invoice_no'\namount = 'quantity * unit_price'\n\
+         where = \"customer_id IS NOT NULL AND invoice_no NOT LIKE 'C%' AND quantity > 0 AND unit_price > 0\"\n\
+         deduplicate = true\nas-of = 2011-12-10T12:50:00",
+        extra.join("online_retail.parquet").display()
+    ));
+    load(&config.input, &config.rfm).unwrap()
+}
+
+/// Does something on so many threads.
+pub(crate) fn threads<T: Send>(n: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n).build();
+    pool.unwrap().install(work)
 }
