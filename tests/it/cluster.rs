@@ -30,7 +30,7 @@ fn settings(lines: &str) -> ClusterConfig {
 }
 
 fn clusters(points: ArrayView2<'_, f64>, lines: &str) -> Result<Clusters> {
-    cluster(points, &sketch(points)?, &settings(lines))
+    cluster(&sketch(points)?, &settings(lines))
 }
 
 #[track_caller]

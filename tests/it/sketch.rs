@@ -51,7 +51,7 @@ fn random_rows(rows: usize, n_features: usize, seed: u64) -> Array2<f64> {
 /// Everything in a sketch, recounted from the rows.
 #[track_caller]
 fn check(points: &Array2<f64>, sketched: &Sketched) {
-    let Sketched { sketch, order } = sketched;
+    let Sketched { sketch, order, .. } = sketched;
     let (n, d) = points.dim();
     assert_eq!(
         (sketch.count(), sketch.n_features()),
@@ -184,7 +184,7 @@ proptest! {
 #[test]
 fn equal_rows_share_a_cell_and_others_do_not() {
     let points = array![[0.5, 1.0], [2.5, -3.0], [0.5, 1.0], [-0.0, 0.0], [0.0, 0.0]];
-    let Sketched { sketch, order } = sketch(points.view()).unwrap();
+    let Sketched { sketch, order, .. } = sketch(points.view()).unwrap();
     let mut cells: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
     for cell in 0..sketch.len() {
         cells.insert(order.rows[order.cell(cell)].to_vec(), sketch.counts()[cell]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 use tiermill::Warning;
-use tiermill::cluster::Clustering;
+use tiermill::cluster::{Clustering, Placer, Shape};
 use tiermill::config::{Config, Feature, Scale, Transform};
 use tiermill::features::{self, Fitted, skewness};
 use tiermill::load::Customers;
@@ -84,7 +84,11 @@ impl Clustered {
     /// Mean of a feature over the customers of each tier, best tier first.
     fn means(&self, tiers: &Tiers, feature: Feature) -> Vec<f64> {
         let values = features::raw(&self.customers, feature).unwrap();
-        let placed = place(self.matrix.view(), tiers.centroids.view()).tiers;
+        let placed = place(
+            self.matrix.view(),
+            &Placer::Nearest(tiers.centroids.clone()),
+        )
+        .tiers;
         let mean = |tier: usize| {
             let own: Vec<f64> = values
                 .iter()
@@ -121,6 +125,7 @@ fn clustering(matrix: &Array2<f64>, labels: &[usize]) -> Clustering {
         .map(|&label| u32::try_from(place(label)).unwrap())
         .collect();
     Clustering {
+        shape: Shape::Centroids,
         centroids: Array2::from_shape_fn((k, matrix.ncols()), |(row, column)| {
             means[order[row]][column]
         }),
@@ -241,14 +246,22 @@ fn tiers_are_ranked_by_any_feature_and_few_days_are_the_good_ones() {
             means.iter().rev().is_sorted()
         };
         assert!(sorted, "{feature}: {means:?}");
-        let placed = place(clustered.matrix.view(), tiers.centroids.view()).tiers;
+        let placed = place(
+            clustered.matrix.view(),
+            &Placer::Nearest(tiers.centroids.clone()),
+        )
+        .tiers;
         assert_eq!((placed[best], placed[worst]), (0, 4), "{feature}");
     }
     let mut clustered = Clustered::alone(&people, "rank-by = 'tenure_days'");
     clustered.customers.tenure_days = Some(vec![60.0, 50.0, 99.0, 70.0, 80.0]);
     let tiers = clustered.rank();
     assert_eq!(
-        place(clustered.matrix.view(), tiers.centroids.view()).tiers,
+        place(
+            clustered.matrix.view(),
+            &Placer::Nearest(tiers.centroids.clone())
+        )
+        .tiers,
         [3, 4, 0, 2, 1]
     );
     clustered.customers.tenure_days = None;
@@ -267,7 +280,11 @@ fn ranks_are_by_the_mean_of_the_customers_and_not_by_the_centroid() {
     let clustered = Clustered::new(&people, &[0, 0, 1, 1], "");
     let tiers = clustered.rank();
     assert_eq!(
-        place(clustered.matrix.view(), tiers.centroids.view()).tiers,
+        place(
+            clustered.matrix.view(),
+            &Placer::Nearest(tiers.centroids.clone())
+        )
+        .tiers,
         [1, 1, 0, 0]
     );
     let of_money = tiers.centroids.column(2);
@@ -521,7 +538,7 @@ fn a_margin_is_0_on_the_border_and_1_at_the_centroid() {
         [3.0, 0.0],
         [1e9, 0.0]
     ];
-    let Placements { tiers, margins } = place(points.view(), centroids.view());
+    let Placements { tiers, margins } = place(points.view(), &Placer::Nearest(centroids.clone()));
     assert_eq!(
         tiers,
         [0, 0, 0, 0, 1, 2],
@@ -529,11 +546,11 @@ fn a_margin_is_0_on_the_border_and_1_at_the_centroid() {
     );
     assert_eq!(margins[..5], [1.0, 0.0, 0.0, 0.5, 0.5]);
     assert!(0.0 < margins[5] && margins[5] < 1e-6);
-    let alone = place(points.view(), array![[3.0, 3.0]].view());
+    let alone = place(points.view(), &Placer::Nearest(array![[3.0, 3.0]]));
     assert_eq!((alone.tiers, alone.margins), (vec![0; 6], vec![1.0; 6]));
     let twins = place(
         array![[5.0, 5.0], [6.0, 6.0]].view(),
-        array![[5.0, 5.0], [5.0, 5.0]].view(),
+        &Placer::Nearest(array![[5.0, 5.0], [5.0, 5.0]]),
     );
     assert_eq!((twins.tiers, twins.margins), (vec![0; 2], vec![0.0; 2]));
 }

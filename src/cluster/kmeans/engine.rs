@@ -22,12 +22,12 @@ const COARSE_CELLS: usize = 4_096;
 /// Starts that are scouted for every restart: on a thousand cells they cost next to nothing, and what one start has
 /// missed another finds.
 const SCOUTS: usize = 4;
-/// Points that the swaps of a finalist look at together: few points can be swapped often.
-const SWAPPED_POINTS: usize = 60_000;
-/// Swaps that a finalist tries at least.
-const FEWEST_SWAPS: usize = 8;
-/// Swaps that a finalist tries at most.
-const MOST_SWAPS: usize = 200;
+/// Points that the swaps of a restart look at together: few points can be swapped often.
+const SWAPPED_POINTS: usize = 20_000;
+/// Swaps that a restart tries at least.
+const FEWEST_SWAPS: usize = 3;
+/// Swaps that a restart tries at most.
+const MOST_SWAPS: usize = 40;
 /// Fewer than these say too little.
 const FEW_CELLS: usize = 512;
 /// Restarts that are polished on all cells: on coarse cells near ties cannot be told apart.
@@ -159,25 +159,16 @@ impl<'a> Engine<'a> {
 
     /// Where the last steps start.
     fn start(&self, k: usize, search: Search) -> Vec<f64> {
-        let scouts = search.n_runs * SCOUTS;
-        let scouted = self.all(scouts, search.seed, |_, random| {
-            let start = self.few.seed(k, random);
-            self.few.lloyd(start, search.max_iter)
+        // Every restart stands for itself, so that more of them are never worse.
+        let runs = (0..search.n_runs).into_par_iter().map(|run| {
+            let seed = search.seed.wrapping_add(run as u64);
+            self.restart(
+                k,
+                search.max_iter,
+                &mut Xoshiro256PlusPlus::seed_from_u64(seed),
+            )
         });
-        let scouted = different(scouted, search.n_runs);
-        let runs = self.all(scouted.len(), search.seed, |run, _| {
-            let start = scouted[run].centroids.clone();
-            self.coarse.lloyd(start, search.max_iter)
-        });
-        let runs = different(runs, FINALISTS);
-        let swaps = (SWAPPED_POINTS / self.coarse.len()).clamp(FEWEST_SWAPS, MOST_SWAPS);
-        let runs = self.all(runs.len(), search.seed, |run, random| {
-            let swapped = self
-                .coarse
-                .swap(runs[run].clone(), (swaps, search.max_iter), random);
-            self.coarse.refine(swapped, search.max_iter)
-        });
-        let runs = different(runs, FINALISTS);
+        let runs = different(runs.collect(), FINALISTS);
         let Some(cells) = &self.cells else {
             return runs
                 .into_iter()
@@ -201,18 +192,24 @@ impl<'a> Engine<'a> {
         best.map(|best| best.centroids.places).unwrap_or_default()
     }
 
-    /// Runs side by side, each with a generator of its own.
-    fn all(
-        &self,
-        runs: usize,
-        seed: u64,
-        run: impl Fn(usize, &mut Xoshiro256PlusPlus) -> Solution + Sync,
-    ) -> Vec<Solution> {
-        let one = |number: usize| {
-            let seed = seed.wrapping_add(number as u64);
-            run(number, &mut Xoshiro256PlusPlus::seed_from_u64(seed))
-        };
-        (0..runs).into_par_iter().map(one).collect()
+    /// One restart: the best of a few scouted starts, then Lloyd, swaps and Hartigan on the coarse cells.
+    fn restart(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Solution {
+        let mut best = self.scout(k, max_iter, random);
+        for _ in 1..SCOUTS {
+            let next = self.scout(k, max_iter, random);
+            if next.inertia < best.inertia {
+                best = next;
+            }
+        }
+        let run = self.coarse.lloyd(best.centroids, max_iter);
+        let swaps = (SWAPPED_POINTS / self.coarse.len()).clamp(FEWEST_SWAPS, MOST_SWAPS);
+        let run = self.coarse.swap(run, (swaps, max_iter), random);
+        self.coarse.refine(run, max_iter)
+    }
+
+    fn scout(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Solution {
+        let start = self.few.seed(k, random);
+        self.few.lloyd(start, max_iter)
     }
 
     /// Weighted squared distances of the centroids from the mean of all: what the clusters explain of the whole.

@@ -10,6 +10,8 @@ mod exact;
 mod filter;
 mod points;
 mod survey;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use linfa::traits::{Fit, PredictInplace, Transformer};
@@ -35,9 +37,10 @@ const WEIGHT_BITS: i32 = 32;
 ///
 /// 1. **Sketch.** Rows are counted into at most 200,000 cells ([`crate::features::sketch`]); wider cells, at most 4,096,
 ///    are added up from these.
-/// 2. **Restarts** run on the wide cells: greedy k-means++ (as scikit-learn seeds), then Lloyd. They cost the same for ten
-///    thousand rows and for a hundred million. The best three go on, refined by moving single cells (Hartigan).
-/// 3. **Polish** on all cells tells these three apart.
+/// 2. **Restarts.** Each scouts four starts on a thousand cells by greedy k-means++ (as scikit-learn seeds) and Lloyd, takes
+///    the best of them to the wide cells, and there tries other places for single centroids (random swaps) and for single
+///    cells (Hartigan). All this costs the same for ten thousand rows and for a hundred million.
+/// 3. **Polish** on all cells tells the best four apart.
 /// 4. **The last steps** run on all rows until no row changes its cluster. A tree over the cells gives whole balls of rows
 ///    to a centroid at once where no border passes through, and remembers how far borders may move before a ball or a
 ///    row has to be looked at again.

@@ -24,7 +24,7 @@ const HISTOGRAM_BLOCK: usize = 65_536;
 /// Which rows lie in which cell.
 #[derive(Debug, Clone)]
 pub struct RowOrder {
-    /// Row numbers in the order of the cells; rows of weight 0 are left out.
+    /// Row numbers in the order of the cells; equal rows are neighbours, ascending. Rows of weight 0 are left out.
     pub rows: Vec<u32>,
     /// Where each cell starts in `rows`; one more entry at the end.
     pub starts: Vec<u32>,
@@ -183,7 +183,8 @@ impl Rows<'_> {
     fn order_by<K: Keyed>(&self, key_bits: u32) -> ((i32, RowOrder), bool) {
         let d = self.grid.n_features();
         let finest = self.grid.finest_level(&self.ends, key_bits);
-        let runs = sorted(self.keys::<K>(finest, key_bits));
+        let mut runs = sorted(self.keys::<K>(finest, key_bits));
+        runs.par_iter_mut().for_each(|run| self.settle(run));
         let keys = || runs.iter().flatten().map(|(key, _)| *key);
         let up = levels_up(keys(), d, MAX_CELLS);
         let cut = u32::try_from(up * d).unwrap_or(u32::MAX);
@@ -201,6 +202,29 @@ impl Rows<'_> {
         starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         let level = finest - i32::try_from(up).unwrap_or(i32::MAX);
         ((level, RowOrder { rows, starts }), 0 < up)
+    }
+
+    /// Orders rows that differ although their keys do not: what is added up over rows should not depend on where they
+    /// stood in the input.
+    fn settle<K: Keyed>(&self, run: &mut [(K, u32)]) {
+        let by_place = |a: u32, b: u32| {
+            let pairs = self
+                .coordinates
+                .row(a as usize)
+                .iter()
+                .zip(self.coordinates.row(b as usize));
+            // Adding 0 turns −0 into 0.
+            let mut orders = pairs.map(|(a, b)| (a + 0.0).total_cmp(&(b + 0.0)));
+            let weight = |row: u32| self.weights.map_or(1, |weights| weights[row as usize]);
+            orders
+                .find(|order| order.is_ne())
+                .unwrap_or_else(|| weight(a).cmp(&weight(b)))
+        };
+        for rows in run.chunk_by_mut(|a, b| a.0 == b.0) {
+            if !rows.is_sorted_by(|a, b| by_place(a.1, b.1).is_le()) {
+                rows.sort_by(|a, b| by_place(a.1, b.1));
+            }
+        }
     }
 
     /// Each row with the key of its cell at a level, block by block.

@@ -28,8 +28,13 @@ impl Sketch {
         }
         let mut level = self.level.min(other.level);
         let mut cells = self.at(level, &[self, other]);
-        while MAX_CELLS < cells.counts.len() {
-            level -= 1;
+        if MAX_CELLS < cells.counts.len() {
+            let (d, bits) = (self.n_features(), self.grid.bits(u128::BITS));
+            let keys = cells
+                .places
+                .chunks_exact(d)
+                .map(|places| u128::weave(places, bits));
+            level -= i32::try_from(levels_up(keys, d, MAX_CELLS)).unwrap_or(i32::MAX);
             cells = self.at(level, &[self, other]);
         }
         let mut squares = self.squares.clone();
