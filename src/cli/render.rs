@@ -7,6 +7,7 @@ use anstyle::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
+use crate::cluster::Quality;
 use crate::config::Share;
 use crate::load::Reconciliation;
 use crate::pipeline::{Checked, Report};
@@ -15,7 +16,7 @@ use crate::tiers::{Spread, TierProfile};
 const TITLE: Style = Style::new().bold();
 
 /// The report of `run`, `fit` and `assign`.
-pub(super) fn report(report: &Report) -> String {
+pub(super) fn report(report: &Report, explain: bool) -> String {
     let tiers = &report.tiers;
     let mut text = String::new();
     let _ = writeln!(
@@ -26,6 +27,17 @@ pub(super) fn report(report: &Report) -> String {
         moment(&tiers.as_of)
     );
     let _ = writeln!(text, "{}.\n", tiers.k_reason);
+    if explain && !tiers.k_table.is_empty() {
+        let _ = writeln!(
+            text,
+            "{}\n",
+            k_table(&tiers.k_table, tiers.tiers.len()).trim_fmt()
+        );
+        let _ = writeln!(
+            text,
+            "Large is good: silhouette, simplified, Caliński-Harabasz, stability (± over resampled customers). Small is good: inertia, Davies-Bouldin.\n"
+        );
+    }
     let _ = writeln!(text, "{}\n", tier_table(&tiers.tiers).trim_fmt());
     let _ = writeln!(
         text,
@@ -106,6 +118,39 @@ fn tier_table(tiers: &[TierProfile]) -> Table {
             median(tier.recency_days, 1),
             median(tier.frequency, 1),
             median(tier.monetary, 2),
+        ]);
+    }
+    table
+}
+
+/// How good every k was, the one that was taken marked.
+fn k_table(qualities: &[Quality], taken: usize) -> Table {
+    let mut table = table(&[
+        ("", false),
+        ("k", true),
+        ("Inertia", true),
+        ("Silhouette", true),
+        ("Simplified", true),
+        ("Caliński-Harabasz", true),
+        ("Davies-Bouldin", true),
+        ("Smallest", true),
+        ("Stability", true),
+    ]);
+    for quality in qualities {
+        let stability = match (quality.stability, quality.stability_spread) {
+            (Some(mean), Some(spread)) => format!("{mean:.2} ± {spread:.2}"),
+            _ => "–".to_owned(),
+        };
+        table.add_row(vec![
+            if quality.k == taken { "→" } else { "" }.to_owned(),
+            quality.k.to_string(),
+            number(quality.inertia, 2),
+            format!("{:.3}", quality.silhouette),
+            format!("{:.3}", quality.simplified_silhouette),
+            number(quality.calinski_harabasz, 1),
+            format!("{:.3}", quality.davies_bouldin),
+            percent(quality.smallest_share),
+            stability,
         ]);
     }
     table

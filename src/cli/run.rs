@@ -29,7 +29,7 @@ pub(super) fn job(
     problem::print_warnings(&report.tiers.warnings);
     let text = match config.output.format {
         Format::Json => json(&report)?,
-        Format::Human => render::report(&report),
+        Format::Human => render::report(&report, config.output.explain),
     };
     let done = format!("published `{}`, but ", report.directory.display());
     print_after(&done, &text)?;

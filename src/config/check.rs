@@ -442,6 +442,7 @@ fn output_config(output: &OutputOptions) -> Result<OutputConfig> {
         out: set("out", output.out.as_ref())?,
         format: set("format", output.format.as_ref())?,
         quiet: set("quiet", output.quiet.as_ref())?,
+        explain: set("explain", output.explain.as_ref())?,
         threads: output.threads,
     })
 }

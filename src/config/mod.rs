@@ -192,6 +192,8 @@ pub struct OutputConfig {
     pub format: Format,
     /// No progress.
     pub quiet: bool,
+    /// Whether the k table is printed.
+    pub explain: bool,
     /// Threads; `None`: all cores.
     pub threads: Option<usize>,
 }
@@ -244,6 +246,7 @@ pub fn defaults() -> Options {
             out: Some("out".to_owned()),
             format: Some(Format::Human),
             quiet: Some(false),
+            explain: Some(false),
             rejected_cap: Some(10_000),
             ..OutputOptions::default()
         },

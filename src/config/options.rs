@@ -286,6 +286,9 @@ pub struct OutputOptions {
     /// No progress on stderr; warnings and errors stay
     #[arg(long, short, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub quiet: Option<bool>,
+    /// Show how good every number of tiers that was tried would have been
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub explain: Option<bool>,
     /// Threads [default: all cores]; the result does not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,

@@ -23,7 +23,10 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
         ],
     ),
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
-    ("cli", &["pipeline", "load", "tiers", "generate", "store"]),
+    (
+        "cli",
+        &["pipeline", "load", "cluster", "tiers", "generate", "store"],
+    ),
     ("lib", &["cli"]),
 ];
 

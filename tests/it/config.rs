@@ -41,7 +41,8 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("scale", "robust", "minmax"),
     ("winsorise", "0.05", "0.1"),
     ("method", "kmeans", "kmeans"),
-    ("algorithm", "linfa", "linfa"),
+    ("bands", "3", "5"),
+    ("algorithm", "linfa", "gmm"),
     ("k", "7", "auto"),
     ("k-min", "3", "4"),
     ("k-max", "6", "9"),
@@ -55,6 +56,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("out", "tiers", "elsewhere"),
     ("format", "json", "human"),
     ("quiet", "true", "false"),
+    ("explain", "true", "false"),
     ("threads", "1", "8"),
     ("rejected-cap", "0", "5"),
 ];

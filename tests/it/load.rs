@@ -1638,7 +1638,6 @@ weights = { view = 1, comment = 5.5, like = 0 }
     exit 0
     warning: events without a weight are worth 0 in monetary: 1 `null`, 1 `share`; name them in [features.monetary] weights [unlisted_event]
     warning: customers with a total of 0 or less: 1 (1 of them 0); they stay in [net_not_positive]
-    warning: the silhouette is 0.20, below 0.25: the tiers cut a cloud rather than find groups [weak_structure]
     ");
 }
 

@@ -1,3 +1,5 @@
+//! Breaks against all cuts, the textbook and published examples.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
