@@ -4,7 +4,10 @@
 //! Invariant: a k whose clusters would not come out again, or of which one is too small to be of use, is only taken where
 //! no other is left; what was left out, and that there is no structure or no elbow, is said.
 
+use std::fmt::Write;
+
 use super::quality::Quality;
+use crate::config::Share;
 use crate::error::Warning;
 
 /// A clustering that resampled customers agree with less than this would not come out again.
@@ -46,21 +49,18 @@ pub(super) struct Evidence {
 
 /// Takes the k with the best silhouette among those that pass both guards, the smaller of two alike.
 pub(super) fn choose(table: &[Quality], evidence: Evidence) -> Choice {
-    let small = |quality: &Quality| quality.smallest_share < evidence.min_share;
-    let unstable = |quality: &Quality| quality.stability.is_some_and(|mean| mean < STABILITY_FLOOR);
-    let passes: Vec<usize> = (0..table.len())
-        .filter(|&i| !small(&table[i]) && !unstable(&table[i]))
-        .collect();
-    let any: Vec<usize> = (0..table.len()).collect();
-    let pool = if passes.is_empty() { &any } else { &passes };
-    let index = pool.iter().copied().reduce(|best, next| {
+    let guards = Guards { table, evidence };
+    let all: Vec<usize> = (0..table.len()).collect();
+    let passes: Vec<usize> = all.iter().copied().filter(|&i| guards.pass(i)).collect();
+    let pool = if passes.is_empty() { &all } else { &passes };
+    let better = |best: usize, next: usize| {
         if table[best].silhouette < table[next].silhouette {
             next
         } else {
             best
         }
-    });
-    let index = index.unwrap_or(0);
+    };
+    let index = pool.iter().copied().reduce(better).unwrap_or(0);
     let taken = &table[index];
     let span = format!("{}..{}", table[0].k, table[table.len() - 1].k);
     let mut reason = format!(
@@ -73,51 +73,79 @@ pub(super) fn choose(table: &[Quality], evidence: Evidence) -> Choice {
         warnings.push(Warning::new(
             "no_k_passes",
             format!(
-                "every k of {span} has a tier under {} % (`min-share`) or a stability under {STABILITY_FLOOR}; k = {} has the best silhouette",
-                evidence.min_share * 100.0,
+                "every k of {span} has a tier under {} (`min-share`) or a stability under {STABILITY_FLOOR}; k = {} has the best silhouette",
+                Share(evidence.min_share).percent(),
                 taken.k
             ),
         ));
     } else if passes.len() < table.len() {
         reason.push_str(" that pass the guards");
-    }
-    for (why, fails) in [
-        (
-            format!(
-                "too small a tier (`min-share` {} %)",
-                evidence.min_share * 100.0
-            ),
-            any.iter()
-                .copied()
-                .filter(|&i| small(&table[i]))
-                .collect::<Vec<_>>(),
-        ),
-        (
-            format!("other customers would give other tiers (stability under {STABILITY_FLOOR})"),
-            any.iter()
-                .copied()
-                .filter(|&i| !small(&table[i]) && unstable(&table[i]))
-                .collect(),
-        ),
-    ] {
-        if !fails.is_empty() && !passes.is_empty() {
-            let ks: Vec<String> = fails.iter().map(|&i| table[i].k.to_string()).collect();
-            reason.push_str(&format!("; not k = {}: {why}", ks.join(", ")));
-        }
+        reason.push_str(&guards.left_out());
     }
     match elbow(table, evidence.whole) {
         Some(k) if k == taken.k => reason.push_str("; inertia has its elbow there too"),
-        Some(k) => reason.push_str(&format!("; inertia has its elbow at k = {k}")),
+        Some(k) => {
+            let _ = write!(reason, "; inertia has its elbow at k = {k}");
+        }
         None if 3 <= table.len() => reason.push_str("; inertia has no elbow"),
         None => {}
     }
     if let Some(distinct) = evidence.distinct {
-        reason.push_str(&format!("; there are only {distinct} distinct points"));
+        let _ = write!(reason, "; there are only {distinct} distinct points");
     }
     Choice {
         index,
         reason,
         warnings,
+    }
+}
+
+/// What a k has to pass.
+struct Guards<'a> {
+    table: &'a [Quality],
+    evidence: Evidence,
+}
+
+impl Guards<'_> {
+    fn small(&self, index: usize) -> bool {
+        self.table[index].smallest_share < self.evidence.min_share
+    }
+
+    fn unstable(&self, index: usize) -> bool {
+        let stability = self.table[index].stability;
+        stability.is_some_and(|mean| mean < STABILITY_FLOOR)
+    }
+
+    fn pass(&self, index: usize) -> bool {
+        !self.small(index) && !self.unstable(index)
+    }
+
+    /// Which k did not pass, and why.
+    fn left_out(&self) -> String {
+        let listed = |fails: &dyn Fn(usize) -> bool| {
+            let failing = (0..self.table.len()).filter(|&index| fails(index));
+            let ks: Vec<String> = failing
+                .map(|index| self.table[index].k.to_string())
+                .collect();
+            ks.join(", ")
+        };
+        let small = listed(&|index| self.small(index));
+        let unstable = listed(&|index| !self.small(index) && self.unstable(index));
+        let mut text = String::new();
+        if !small.is_empty() {
+            let share = Share(self.evidence.min_share).percent();
+            let _ = write!(
+                text,
+                "; not k = {small}: too small a tier (`min-share` {share})"
+            );
+        }
+        if !unstable.is_empty() {
+            let _ = write!(
+                text,
+                "; not k = {unstable}: other customers would give other tiers (stability under {STABILITY_FLOOR})"
+            );
+        }
+        text
     }
 }
 

@@ -31,6 +31,7 @@ pub struct Mixture {
 
 impl Mixture {
     /// The components in another order.
+    #[must_use]
     pub fn of(&self, order: &[usize]) -> Self {
         Self {
             weights: order.iter().map(|&i| self.weights[i]).collect(),

@@ -15,6 +15,8 @@ mod place;
 mod quality;
 mod resample;
 
+use std::ops::RangeInclusive;
+
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
@@ -114,39 +116,7 @@ fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     if distinct < k_min {
         return Err(Error::TooFewPoints { k: k_min, distinct });
     }
-    let k_max = k_max.min(distinct);
-    let engine = Engine::new(sketched, k_max);
-    let search = Search {
-        n_runs: config.n_runs,
-        max_iter: config.max_iter,
-        seed: config.seed,
-    };
-    let mut mixtures: Vec<Mixture> = Vec::new();
-    let mut solutions: Vec<Solved> = Vec::new();
-    for k in k_min..=k_max {
-        match config.algorithm {
-            Algorithm::Lloyd => solutions.push(engine.solve(k, search)),
-            Algorithm::Linfa => {
-                let starts = linfa::starts(sketched.matrix()?, k, search)?.into_iter();
-                let ends = starts.map(|start| engine.finish(start, search.max_iter));
-                solutions.extend(ends.reduce(|best, next| {
-                    if next.inertia < best.inertia {
-                        next
-                    } else {
-                        best
-                    }
-                }));
-            }
-            Algorithm::Gmm => {
-                let (means, mixture) = mixture::fit(sketched.matrix()?, k, search)?;
-                let likelihoods =
-                    Likelihoods::new(means.clone(), &mixture).ok_or(Error::Mixture { k })?;
-                let places = Placer::Likeliest(likelihoods);
-                solutions.push(engine.count_placed(&means, |row| places.place(row).0));
-                mixtures.push(mixture);
-            }
-        }
-    }
+    let (mut solutions, mut mixtures) = solve_all(sketched, k_min..=k_max.min(distinct), config)?;
     let measured = Measured::of(&sketched.sketch);
     let mean = kmeans::mean(&sketched.sketch);
     let mut k_table: Vec<Quality> = solutions
@@ -157,21 +127,7 @@ fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     let choice = choose_k(&sketched.sketch, &k_table, config, distinct);
     let solved = solutions.swap_remove(choice.index);
     let mut warnings = choice.warnings;
-    if !solved.converged {
-        warnings.push(Warning::new(
-            "not_converged",
-            format!(
-                "k-means was still moving after {} iterations; raise `max-iter`",
-                config.max_iter
-            ),
-        ));
-    }
-    let gaps = resample::gaps(
-        &Points::of_cells(&sketched.sketch.coarser(CLOUD_CELLS)),
-        &CLOUD_KS,
-        config.seed,
-    );
-    warnings.extend(choose::structure(&gaps));
+    warnings.extend(doubts(&sketched.sketch, &solved, config));
     let shape = if mixtures.is_empty() {
         Shape::Centroids
     } else {
@@ -183,6 +139,63 @@ fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
         k_reason: choice.reason,
         warnings,
     })
+}
+
+/// The clusters of every k; with a mixture of each, where they are components of one.
+fn solve_all(
+    sketched: &Sketched,
+    ks: RangeInclusive<usize>,
+    config: &ClusterConfig,
+) -> Result<(Vec<Solved>, Vec<Mixture>)> {
+    let engine = Engine::new(sketched, *ks.end());
+    let search = Search {
+        n_runs: config.n_runs,
+        max_iter: config.max_iter,
+        seed: config.seed,
+    };
+    let (mut solutions, mut mixtures) = (Vec::new(), Vec::new());
+    for k in ks {
+        match config.algorithm {
+            Algorithm::Lloyd => solutions.push(engine.solve(k, search)),
+            Algorithm::Linfa => {
+                let starts = linfa::starts(sketched.matrix()?, k, search)?;
+                let ends = starts
+                    .iter()
+                    .map(|start| engine.finish(start, search.max_iter));
+                let better = |best: Solved, next: Solved| {
+                    if next.inertia < best.inertia {
+                        next
+                    } else {
+                        best
+                    }
+                };
+                solutions.extend(ends.reduce(better));
+            }
+            Algorithm::Gmm => {
+                let (means, mixture) = mixture::fit(sketched.matrix()?, k, search)?;
+                let likelihoods =
+                    Likelihoods::new(means.clone(), &mixture).ok_or(Error::Mixture { k })?;
+                let places = Placer::Likeliest(likelihoods);
+                solutions.push(engine.count_placed(&means, |row| places.place(row).0));
+                mixtures.push(mixture);
+            }
+        }
+    }
+    Ok((solutions, mixtures))
+}
+
+/// What speaks against believing in these clusters.
+fn doubts(sketch: &Sketch, solved: &Solved, config: &ClusterConfig) -> Vec<Warning> {
+    let still_moving = || {
+        let iterations = config.max_iter;
+        let message =
+            format!("k-means was still moving after {iterations} iterations; raise `max-iter`");
+        Warning::new("not_converged", message)
+    };
+    let cells = Points::of_cells(&sketch.coarser(CLOUD_CELLS));
+    let gaps = resample::gaps(&cells, &CLOUD_KS, config.seed);
+    let moving = (!solved.converged).then(still_moving);
+    moving.into_iter().chain(choose::structure(&gaps)).collect()
 }
 
 /// Measures how many of the customers others in their place would put together in the same way.
@@ -221,8 +234,8 @@ fn choose_k(
 
 /// Clusters by bands of each column.
 fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
-    let matrix = sketched.matrix()?;
     const BLOCK: usize = 4_096;
+    let matrix = sketched.matrix()?;
     let names: Vec<String> = config.columns.iter().map(ToString::to_string).collect();
     let (grid, warnings) = bands::cut(matrix, config.bands, &names)?;
     let owners: Vec<u32> = matrix

@@ -84,13 +84,13 @@ impl<'a> Engine<'a> {
 
     /// The best of several restarts, taken to a fixed point on all rows.
     pub(in crate::cluster) fn solve(&self, k: usize, search: Search) -> Solved {
-        self.finish(self.start(k, search), search.max_iter)
+        self.finish(&self.start(k, search), search.max_iter)
     }
 
     /// From given centroids to a fixed point on all rows.
-    pub(in crate::cluster) fn finish(&self, start: Vec<f64>, max_iter: u64) -> Solved {
+    pub(in crate::cluster) fn finish(&self, start: &[f64], max_iter: u64) -> Solved {
         let d = self.rows.n_features;
-        let mut fixed = exact::iterate(&self.rows, self.centroids(&start).places, max_iter);
+        let mut fixed = exact::iterate(&self.rows, self.centroids(start).places, max_iter);
         // The order decides ties; it has to be that of the centroids that leave.
         let ordered = |fixed: &Fixed| {
             let rows = fixed.centroids.places.chunks_exact(d);

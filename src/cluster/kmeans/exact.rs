@@ -120,10 +120,6 @@ impl Wheel {
     fn insert(&mut self, item: Item, drift: f64) {
         // The exponent of the slack, from 2⁻⁴⁰ to 2²³; what has none is in the first.
         let slack = (item.due - drift).max(0.0);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the exponent of a double has eleven bits"
-        )]
         let exponent = (slack.to_bits() >> 52) as usize;
         let compartment = self.compartment(exponent.saturating_sub(1_023 - 40).min(63));
         compartment.earliest = compartment.earliest.min(item.due);

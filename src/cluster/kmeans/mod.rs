@@ -82,6 +82,7 @@ impl KMeans {
     pub fn params(k: usize) -> KMeansParams {
         KMeansParams(KMeansValidParams {
             k,
+            start: None,
             n_runs: 10,
             max_iter: 300,
             seed: 42,
@@ -115,32 +116,43 @@ impl KMeans {
 }
 
 /// Parameters of [`KMeans`] as they were given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KMeansParams(KMeansValidParams);
 
 /// Parameters of [`KMeans`] that have been checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct KMeansValidParams {
     k: usize,
+    start: Option<Array2<f64>>,
     n_runs: usize,
     max_iter: u64,
     seed: u64,
 }
 
 impl KMeansParams {
+    /// Centroids to start from, k × features, instead of restarts (scikit-learn's `init`).
+    #[must_use]
+    pub fn start(mut self, centroids: Array2<f64>) -> Self {
+        self.0.start = Some(centroids);
+        self
+    }
+
     /// Restarts, of which the best is kept; from 1.
+    #[must_use]
     pub fn n_runs(mut self, n_runs: usize) -> Self {
         self.0.n_runs = n_runs;
         self
     }
 
     /// Iterations at which each step gives up; from 1.
+    #[must_use]
     pub fn max_iter(mut self, max_iter: u64) -> Self {
         self.0.max_iter = max_iter;
         self
     }
 
     /// Seed of the random starts.
+    #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.0.seed = seed;
         self
@@ -170,7 +182,7 @@ impl ParamGuard for KMeansParams {
     }
 
     fn check(self) -> Result<KMeansValidParams> {
-        self.check_ref().copied()
+        self.check_ref().cloned()
     }
 }
 
@@ -198,6 +210,16 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, Error> for KMeansValidPar
                 (Some(weights), one)
             }
         };
+        if let Some(start) = &self.start
+            && (start.dim() != (self.k, matrix.ncols())
+                || start.iter().any(|value| !value.is_finite()))
+        {
+            return Err(Error::BadValue {
+                key: "start".to_owned(),
+                found: format!("{} × {}", start.nrows(), start.ncols()),
+                expected: format!("{} × {} finite coordinates", self.k, matrix.ncols()),
+            });
+        }
         let sketched = sketch_weighted(matrix, weights.as_deref(), &Grid::covering(matrix)?)?;
         let distinct = distinct_points(&sketched, self.k);
         if distinct < self.k {
@@ -212,7 +234,13 @@ impl<D: Data<Elem = f64>, T> Fit<ArrayBase<D, Ix2>, T, Error> for KMeansValidPar
             max_iter: self.max_iter,
             seed: self.seed,
         };
-        let solved = engine.solve(self.k, search);
+        let solved = match &self.start {
+            None => engine.solve(self.k, search),
+            Some(start) => {
+                let start: Vec<f64> = start.iter().copied().collect();
+                engine.finish(&start, self.max_iter)
+            }
+        };
         Ok(KMeans {
             sizes: solved.sizes.iter().map(|&size| size as f64 / one).collect(),
             inertia: solved.inertia / one,

@@ -122,24 +122,24 @@ impl Points {
         &self,
         centroids: &[f64],
         labels: &mut [u32],
-        nearest: (&mut [f64], &mut [f64]),
+        (first, second): (&mut [f64], &mut [f64]),
     ) {
         let mut squared = [0.0; BLOCK];
         for block in self.blocks() {
             let labels = &mut labels[block.clone()];
-            let (first, second) = (&mut nearest.0[block.clone()], &mut nearest.1[block.clone()]);
+            let (first, second) = (&mut first[block.clone()], &mut second[block.clone()]);
             first.fill(f64::INFINITY);
             second.fill(f64::INFINITY);
             for (label, centroid) in (0_u32..).zip(centroids.chunks_exact(self.n_features)) {
                 self.squared(block.clone(), centroid, &mut squared);
-                for (i, &squared) in squared[..block.len()].iter().enumerate() {
-                    let closer = squared < first[i];
+                for (i, &distance) in squared[..block.len()].iter().enumerate() {
+                    let closer = distance < first[i];
                     second[i] = if closer {
                         first[i]
                     } else {
-                        second[i].min(squared)
+                        second[i].min(distance)
                     };
-                    first[i] = if closer { squared } else { first[i] };
+                    first[i] = if closer { distance } else { first[i] };
                     labels[i] = if closer { label } else { labels[i] };
                 }
             }
@@ -157,11 +157,11 @@ impl Points {
             let mut lanes = [0.0; 4];
             let weights = &self.weights[block.clone()];
             let squared = &squared[..block.len()];
-            let (squares, rest) = squared.as_chunks::<4>();
+            let (quads, rest) = squared.as_chunks::<4>();
             let (fours, left) = weights.as_chunks::<4>();
-            for (squares, weights) in squares.iter().zip(fours) {
+            for (quad, weights) in quads.iter().zip(fours) {
                 for lane in 0..4 {
-                    lanes[lane] += squares[lane].sqrt() * weights[lane];
+                    lanes[lane] += quad[lane].sqrt() * weights[lane];
                 }
             }
             sum += (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
@@ -309,8 +309,8 @@ impl Points {
         let mut point = vec![0.0; d];
         for _ in 0..max_iter {
             let mut moved = false;
-            for i in 0..n {
-                let (own, weight) = (labels[i] as usize, self.weights[i]);
+            for (i, label) in labels.iter_mut().enumerate() {
+                let (own, weight) = (*label as usize, self.weights[i]);
                 if weights[own] <= weight {
                     continue;
                 }
@@ -329,7 +329,7 @@ impl Points {
                 }
                 if to != own {
                     moved = true;
-                    labels[i] = u32::try_from(to).unwrap_or(u32::MAX);
+                    *label = u32::try_from(to).unwrap_or(u32::MAX);
                     for (cluster, weight) in [(own, -weight), (to, weight)] {
                         weights[cluster] += weight;
                         let pull = weight / weights[cluster];
@@ -417,9 +417,8 @@ impl Points {
 /// Squared Euclidean distance, added up in the order of the features as everywhere.
 pub(in crate::cluster) fn squared(a: &[f64], b: &[f64]) -> f64 {
     // The usual three features without a loop, in the same order.
-    if let (&[a, b, c], &[x, y, z]) = (a, b) {
-        let (p, q, r) = (a - x, b - y, c - z);
-        return p * p + q * q + r * r;
+    if let ([a0, a1, a2], [b0, b1, b2]) = (a, b) {
+        return (a0 - b0) * (a0 - b0) + (a1 - b1) * (a1 - b1) + (a2 - b2) * (a2 - b2);
     }
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }

@@ -120,7 +120,7 @@ fn rows(n: usize, d: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f64> {
             6 => 4.0 * fine - 2.0,
             _ => {
                 coarse
-                    * if random.next_u32() % 16 == 0 {
+                    * if random.next_u32().is_multiple_of(16) {
                         40.0
                     } else {
                         1.0
@@ -189,7 +189,7 @@ fn a_crowd_ends_in_a_fixed_point_and_every_step_lowers_the_inertia() {
     let start: Vec<f64> = points.iter().take(18).copied().collect();
     let mut last = f64::INFINITY;
     for max_iter in [0, 1, 2, 4, 8, 1_000] {
-        let solved = engine.finish(start.clone(), max_iter);
+        let solved = engine.finish(&start, max_iter);
         assert!(
             solved.inertia < last,
             "{max_iter}: {}, {last}",
@@ -220,7 +220,7 @@ fn a_crowd_ends_in_a_fixed_point_and_every_step_lowers_the_inertia() {
             let mean = sums[i] / sizes[i / 3] as f64;
             assert!((mean - solved.centroids[i]).abs() < 1e-9);
         }
-        let again = engine.finish(solved.centroids.clone(), max_iter);
+        let again = engine.finish(&solved.centroids, max_iter);
         assert_eq!(again.n_iter, 0, "the end is a place to stay");
         assert_eq!(again.centroids, solved.centroids);
         assert_eq!(

@@ -170,13 +170,11 @@ impl<'a> Tree<'a> {
 
     /// What a row (or cell) adds to the sum of a feature, in units.
     pub(super) fn sum(&self, place: usize, feature: usize) -> i128 {
-        match self.leaves.get(place) {
-            Some(&leaf) => self.sums[leaf as usize * self.n_features + feature],
-            None => {
-                let value = self.points[place * self.n_features + feature];
-                i128::from(self.grid.fixed(feature, value)) * i128::from(self.weight(place))
-            }
+        if let Some(&leaf) = self.leaves.get(place) {
+            return self.sums[leaf as usize * self.n_features + feature];
         }
+        let value = self.points[place * self.n_features + feature];
+        i128::from(self.grid.fixed(feature, value)) * i128::from(self.weight(place))
     }
 
     /// At least so many nodes that together hold all rows once, where there are so many.

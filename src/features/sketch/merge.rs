@@ -56,6 +56,7 @@ impl Sketch {
     }
 
     /// The same rows in at most so many cells: a higher step of the pyramid. Below 2ᶠᵉᵃᵗᵘʳᵉˢ cells nothing is merged.
+    #[must_use]
     pub fn coarser(&self, max_cells: usize) -> Self {
         let d = self.n_features();
         let up = levels_up(self.keys().into_iter(), d, max_cells.max(1 << d));
