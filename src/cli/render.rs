@@ -147,7 +147,7 @@ fn k_table(qualities: &[Quality], taken: usize) -> Table {
             number(quality.inertia, 2),
             format!("{:.3}", quality.silhouette),
             format!("{:.3}", quality.simplified_silhouette),
-            number(quality.calinski_harabasz, 1),
+            number(quality.calinski_harabasz, 0),
             format!("{:.3}", quality.davies_bouldin),
             percent(quality.smallest_share),
             stability,

@@ -247,18 +247,21 @@ fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
         })
         .collect();
     let (centroids, sizes, inertia) = bands::describe(matrix, &grid, &owners);
-    let counts: Vec<String> = grid
-        .columns
-        .iter()
-        .zip(&names)
+    let bands = grid.columns.iter().zip(&names);
+    let bands: Vec<String> = bands
         .map(|(bands, name)| format!("{} of `{name}`", bands.len()))
         .collect();
-    let k_reason = format!(
-        "{} tiers are the cells of the natural breaks: bands {}; {} of them have customers",
-        grid.len(),
-        counts.join(", "),
-        sizes.iter().filter(|&&size| 0 < size).count()
+    let occupied = sizes.iter().filter(|&&size| 0 < size).count();
+    let mut k_reason = format!(
+        "natural breaks cut the features into bands: {}",
+        bands.join(" × ")
     );
+    if occupied < grid.len() {
+        k_reason = format!(
+            "{k_reason}; {occupied} of the {} tiers have customers",
+            grid.len()
+        );
+    }
     Ok(Clusters {
         clustering: Clustering {
             shape: Shape::Bands(grid),
