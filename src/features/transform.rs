@@ -59,7 +59,10 @@ pub fn power_inverse(y: f64, lambda: f64) -> f64 {
     }
 }
 
-/// The exponent of greatest likelihood for values that become normal by [`power`].
+/// Exponents beyond this, which values all but equal ask for, overflow on others.
+const STEEPEST: f64 = 20.0;
+
+/// The exponent of greatest likelihood for values that become normal by [`power`], from −20 to 20.
 ///
 /// 1 (no change) for constant values.
 pub fn power_lambda(values: &[f64]) -> f64 {
@@ -78,7 +81,7 @@ pub fn power_lambda(values: &[f64]) -> f64 {
             f64::INFINITY
         }
     };
-    minimum(loss)
+    minimum(loss).clamp(-STEEPEST, STEEPEST)
 }
 
 /// The place of the minimum of a function with one valley: steps of growing width find three points that enclose it,

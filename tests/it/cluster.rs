@@ -377,7 +377,7 @@ fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
     // More rows than a block has, so that there is something to divide.
     let blobs = blobs();
     let points = Array2::from_shape_fn((9_000, 3), |(row, column)| {
-        blobs[[row % 150, column]] * (1.0 + (row / 150) as f64 / 64.0)
+        blobs[[row % 150, column]] * (1.0 + (row / 1_500) as f64 / 64.0)
     });
     let lines = "k = 'auto'\nk-max = 5\nn-runs = 4\nseed = 1";
     let one = threads(1, || fit(points.view(), lines));

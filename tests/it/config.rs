@@ -325,7 +325,7 @@ fn unknown_keys_are_told_what_was_probably_meant() {
         (
             "[output]\nxyz = 1",
             "xyz",
-            "known here: `out`, `format`, `quiet`, `threads`, `rejected-cap`",
+            "known here: `out`, `format`, `quiet`, `explain`, `threads`, `rejected-cap`",
         ),
         (
             "[features.monetary]\ntransfrom = 'none'",

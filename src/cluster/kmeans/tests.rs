@@ -115,17 +115,11 @@ fn rows(n: usize, d: usize, random: &mut Xoshiro256PlusPlus) -> Array2<f64> {
         let fine = f64::from(random.next_u32() % (1 << 20)) / f64::from(1 << 20);
         match random.next_u32() % 8 {
             0..4 => coarse,
-            4 => coarse + fine / 1_024.0 * 1_024.0,
+            4 => coarse + fine,
             5 => coarse + f64::from(1 << 20).recip(),
             6 => 4.0 * fine - 2.0,
-            _ => {
-                coarse
-                    * if random.next_u32().is_multiple_of(16) {
-                        40.0
-                    } else {
-                        1.0
-                    }
-            }
+            _ if random.next_u32().is_multiple_of(16) => 40.0 * coarse,
+            _ => -coarse,
         }
     })
 }
@@ -141,7 +135,7 @@ fn starts(points: &Array2<f64>, k: usize, random: &mut Xoshiro256PlusPlus) -> Ve
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_step_is_that_of_ten_plain_lines(
@@ -163,11 +157,15 @@ proptest! {
 fn many_rows_end_where_ten_plain_lines_end() {
     for (d, k) in [(1, 7), (2, 12), (3, 9), (8, 5)] {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(d as u64);
-        let points = rows(8_000, d, &mut random);
-        let start = starts(&points, k, &mut random);
-        let start = plain(&points, &vec![1; 8_000], &start, 1).map_or(start, |(_, c, _)| c);
-        let compared = [1, 2, 5, 1_000].map(|steps| same(&points, &vec![1; 8_000], &start, steps));
-        assert!(compared.contains(&true), "{d} features");
+        let points = rows(3_000, d, &mut random);
+        let ones = vec![1; 3_000];
+        let start = (0..100)
+            .map(|_| starts(&points, k, &mut random))
+            .find(|start| plain(&points, &ones, start, 1_000).is_some())
+            .unwrap();
+        for steps in [1, 2, 5, 1_000] {
+            assert!(same(&points, &ones, &start, steps), "{d} features");
+        }
     }
 }
 
@@ -188,7 +186,7 @@ fn a_crowd_ends_in_a_fixed_point_and_every_step_lowers_the_inertia() {
     let engine = Engine::new(&sketched, 6);
     let start: Vec<f64> = points.iter().take(18).copied().collect();
     let mut last = f64::INFINITY;
-    for max_iter in [0, 1, 2, 4, 8, 1_000] {
+    for max_iter in [0, 1, 4, 1_000] {
         let solved = engine.finish(&start, max_iter);
         assert!(
             solved.inertia < last,
