@@ -238,6 +238,9 @@ fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     let matrix = sketched.matrix()?;
     let names: Vec<String> = config.columns.iter().map(ToString::to_string).collect();
     let (grid, warnings) = bands::cut(matrix, config.bands, &names)?;
+    if grid.len() < 2 {
+        return Err(Error::TooFewPoints { k: 2, distinct: 1 });
+    }
     let owners: Vec<u32> = matrix
         .axis_chunks_iter(Axis(0), BLOCK)
         .into_par_iter()

@@ -340,6 +340,16 @@ pub enum Error {
         "the sketches have different grids: their features, or the reach of their values, differ"
     )]
     OtherGrid,
+    /// A table that is none of a sketch.
+    #[error("column `{column}` of the sketch table: {found}, expected {expected}")]
+    SketchTable {
+        /// The column.
+        column: &'static str,
+        /// What it has, and in which row (from 0).
+        found: String,
+        /// What a sketch would have written.
+        expected: String,
+    },
     /// A part of a model that does not fit the others.
     #[error("`{part}` of the model does not fit its other parts")]
     ModelPart {

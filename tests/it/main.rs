@@ -30,6 +30,8 @@ mod features;
 mod sketch;
 // k-means against scikit-learn's catalogue and figures.
 mod cluster;
+// Bands of each feature and a Gaussian mixture, through the pipeline.
+mod bands;
 // Ranks, names, keys, margins, profiles, warnings and scores.
 mod tiers;
 // What must hold for any orders.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis, array, concatenate};
+use polars::prelude::{
+    Column, DataFrame, DataType, Int128Chunked, IntoColumn, ParquetReader, ParquetWriter, SerReader,
+};
 use proptest::prelude::*;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
@@ -46,6 +49,17 @@ fn random_rows(rows: usize, n_features: usize, seed: u64) -> Array2<f64> {
     Array2::from_shape_fn((rows, n_features), |_| {
         f64::from(random.next_u32()) / 2_f64.powi(30) - 2.0
     })
+}
+
+/// The sketch that comes back from a Parquet file.
+#[track_caller]
+fn kept(sketch: &Sketch) -> Sketch {
+    let mut file = Vec::new();
+    ParquetWriter::new(&mut file)
+        .finish(&mut sketch.table().unwrap())
+        .unwrap();
+    let table = ParquetReader::new(std::io::Cursor::new(file)).finish();
+    Sketch::from_table(&table.unwrap()).unwrap()
 }
 
 /// Everything in a sketch, recounted from the rows.
@@ -181,6 +195,32 @@ proptest! {
     }
 }
 
+proptest! {
+    // Files cost more than sums do.
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_sketch_that_was_kept_as_parquet_is_the_same_to_the_bit(
+        (points, parts) in rows(),
+        (size, max_cells) in (-300_i32..=300, 1_usize..300),
+    ) {
+        let grid = Grid::covering(points.view()).unwrap();
+        let sized = &points * 10_f64.powi(size);
+        // Squares that need more than 128 bits.
+        let heavy: Vec<u64> = parts.iter().map(|&part| (1 << 31) * part as u64).collect();
+        let wide = Grid::covering(sized.view()).unwrap();
+        let weighted = sketch_weighted(sized.view(), Some(&heavy), &wide).unwrap().sketch;
+        let all = on(&grid, points.view());
+        for sketch in [&all, &all.coarser(max_cells), &weighted, &weighted.coarser(1)] {
+            prop_assert_eq!(&kept(sketch), sketch);
+        }
+        // What was read is as good as what was written.
+        let part = on(&grid, points.view().split_at(Axis(0), points.nrows() / 3).0);
+        let merged = all.merged(&part).unwrap();
+        prop_assert_eq!(&kept(&kept(&all).merged(&kept(&part)).unwrap()), &merged);
+    }
+}
+
 #[test]
 fn equal_rows_share_a_cell_and_others_do_not() {
     let points = array![[0.5, 1.0], [2.5, -3.0], [0.5, 1.0], [-0.0, 0.0], [0.0, 0.0]];
@@ -251,4 +291,171 @@ fn what_is_no_number_is_an_error_with_its_place() {
             format!("row 1 of the matrix has {value} in column 1, expected a finite number");
         assert_eq!(error.to_string(), expected);
     }
+}
+
+/// A small sketch as a table: two cells, bins from −1 to 1 along one feature and a single one along the other.
+fn small_table() -> DataFrame {
+    let points = array![[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]] * 2_f64.powi(-40);
+    sketch(points.view()).unwrap().sketch.table().unwrap()
+}
+
+/// The table with another value in one row of a column.
+fn with(column: &str, row: usize, value: i128) -> DataFrame {
+    let mut table = small_table();
+    let old = table.column(column).unwrap();
+    let new = match column {
+        "part" => {
+            let mut parts: Vec<&str> = old.str().unwrap().iter().flatten().collect();
+            parts[row] = "page";
+            Column::new("part".into(), parts)
+        }
+        "sum" => {
+            let sums = old.decimal().unwrap().physical();
+            let mut sums: Vec<i128> = sums.into_no_null_iter().collect();
+            sums[row] = value;
+            let sums = Int128Chunked::from_vec("sum".into(), sums);
+            sums.into_decimal_unchecked(38, 0).into_column()
+        }
+        _ => {
+            let values = old.cast(&DataType::Int128).unwrap();
+            let mut values: Vec<i128> = values.i128().unwrap().into_no_null_iter().collect();
+            values[row] = value;
+            let values = Int128Chunked::from_vec(column.into(), values).into_column();
+            values.cast(old.dtype()).unwrap()
+        }
+    };
+    table.with_column(new).unwrap();
+    table
+}
+
+fn refusal(table: &DataFrame) -> String {
+    let error = Sketch::from_table(table).unwrap_err().to_string();
+    let start = "column `";
+    assert!(error.starts_with(start), "{error}");
+    error.replace(" of the sketch table", "")
+}
+
+#[test]
+fn the_table_of_a_sketch_on_paper() {
+    let table = small_table();
+    let rows: Vec<String> = (0..table.height())
+        .map(|row| {
+            let cells = table.columns().iter();
+            let texts = cells.map(|column| column.get(row).unwrap().to_string().replace('"', ""));
+            texts.collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"), @r"
+    grid 0 40 0 0
+    grid 1 40 0 0
+    level 0 40 0 0
+    square 0 0 3 0
+    square 0 1 0 0
+    square 0 2 0 0
+    square 1 0 0 0
+    square 1 1 0 0
+    square 1 2 0 0
+    shift 0 0 0 0
+    bin 0 -1 1 0
+    bin 0 0 0 0
+    bin 0 1 2 0
+    shift 1 0 0 0
+    bin 1 0 3 0
+    cell 0 -1 1 -1
+    cell 1 0 1 0
+    cell 0 1 2 2
+    cell 1 0 2 0
+    ");
+}
+
+#[test]
+fn a_table_that_is_none_of_a_sketch_is_refused_by_its_column() {
+    let changes = [
+        ("part", 0, 0),
+        ("part", 2, 0),
+        ("part", 15, 0),
+        ("feature", 1, 2),
+        ("feature", 16, 0),
+        ("place", 0, 41),
+        ("place", 2, 41),
+        ("place", 2, -60),
+        ("place", 4, 0),
+        ("place", 9, 64),
+        ("place", 11, 5),
+        ("place", 10, 1 << 50),
+        ("count", 10, 0),
+        ("count", 11, 1),
+        ("place", 15, 1 << 50),
+        ("place", 15, 1),
+        ("count", 15, 0),
+        ("count", 16, 2),
+        ("sum", 15, 0),
+    ];
+    let mut refusals: Vec<String> = changes
+        .iter()
+        .map(|&(column, row, value)| refusal(&with(column, row, value)))
+        .collect();
+    let table = small_table();
+    for column in ["part", "feature", "place", "count", "sum"] {
+        refusals.push(refusal(&table.drop(column).unwrap()));
+    }
+    let mut other = table.clone();
+    let counts = table.column("count").unwrap().cast(&DataType::Int64);
+    other.with_column(counts.unwrap()).unwrap();
+    refusals.push(refusal(&other));
+    let nulls = Column::full_null("place".into(), table.height(), &DataType::Int64);
+    other = table.clone();
+    other.with_column(nulls).unwrap();
+    refusals.push(refusal(&other));
+    for height in [0, 2, 12, table.height() - 1, table.height() - 2] {
+        refusals.push(refusal(&table.head(Some(height))));
+    }
+    // The second cell before the first, and one of them twice.
+    let (before, cells) = (table.head(Some(15)), table.slice(15, 4));
+    let turned = |parts: [DataFrame; 3]| {
+        let [mut all, one, two] = parts;
+        all.vstack_mut(&one).unwrap().vstack_mut(&two).unwrap();
+        refusal(&all)
+    };
+    refusals.push(turned([
+        before.clone(),
+        cells.tail(Some(2)),
+        cells.head(Some(2)),
+    ]));
+    refusals.push(turned([before, cells.clone(), cells.tail(Some(2))]));
+    insta::assert_snapshot!(refusals.join("\n"), @r"
+    column `part`: `page` in row 0, expected `grid`
+    column `part`: `page` in row 2, expected `level`
+    column `part`: `page` in row 15, expected `cell`
+    column `feature`: 2 in row 1, expected 1
+    column `feature`: 0 in row 16, expected 1
+    column `place`: 41 in row 0, expected -977 to 40
+    column `place`: 41 in row 2, expected -22 to 40
+    column `place`: -60 in row 2, expected -22 to 40
+    column `place`: 0 in row 4, expected 1
+    column `place`: 64 in row 9, expected 0 to 63
+    column `place`: 5 in row 11, expected 0
+    column `place`: 1125899906842624 in row 10, expected -140737488355328 to 140737488355328
+    column `count`: none in the first bin or the last of feature 0, expected customers in both
+    column `count`: other customers in the cells than in the bins of feature 0, expected as many
+    column `place`: 1125899906842624 in row 15, expected a cell on the grid
+    column `sum`: -1 in row 15, expected one whose mean lies in its cell
+    column `count`: 0 in row 15, expected one number above 0 along all features
+    column `count`: 2 in row 16, expected one number above 0 along all features
+    column `sum`: 0 in row 15, expected one whose mean lies in its cell
+    column `part`: not there, expected str without nulls
+    column `feature`: not there, expected u32 without nulls
+    column `place`: not there, expected i64 without nulls
+    column `count`: not there, expected u64 without nulls
+    column `sum`: not there, expected decimal[38,0] without nulls
+    column `count`: i64, expected u64 without nulls
+    column `place`: 19 nulls, expected i64 without nulls
+    column `part`: no row 0, expected `grid`
+    column `part`: no row 2, expected `level`
+    column `count`: none in the first bin or the last of feature 0, expected customers in both
+    column `part`: no row 18, expected `cell`
+    column `count`: other customers in the cells than in the bins of feature 0, expected as many
+    column `place`: 0 in row 18, expected cells in the order of their keys
+    column `place`: 0 in row 20, expected cells in the order of their keys
+    ");
 }

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 
 /// Binary places behind the point where the data allow it: 2⁻⁴⁰ is about 10⁻¹².
-const PLACES: i32 = 40;
+pub(super) const PLACES: i32 = 40;
 /// Bits of a fixed-point coordinate without its sign. Sums and squares of 2³² such coordinates are exact.
-const MAGNITUDE: i32 = 47;
+pub(super) const MAGNITUDE: i32 = 47;
 /// Rows of a block.
 pub(super) const BLOCK: usize = 8_192;
 
@@ -63,6 +63,11 @@ impl Grid {
     pub(super) fn new(places: Vec<i32>) -> Self {
         let per_one = places.iter().map(|&places| 2_f64.powi(places)).collect();
         Self { places, per_one }
+    }
+
+    /// Binary places of each feature.
+    pub(super) fn places(&self) -> &[i32] {
+        &self.places
     }
 
     /// Number of features.

@@ -11,6 +11,7 @@ mod grid;
 mod histogram;
 mod merge;
 mod sort;
+mod table;
 mod wide;
 
 pub use build::{RowOrder, Sketched, sketch, sketch_weighted};
