@@ -12,7 +12,8 @@ mod scale;
 pub mod sketch;
 mod transform;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1, Zip};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Feature, FeatureConfig, Scale, Transform};
@@ -170,10 +171,10 @@ pub fn matrix(customers: &Customers, columns: &[Fitted]) -> Result<Array2<f64>> 
     let mut matrix = Array2::zeros((customers.len(), columns.len()));
     for (column, fitted) in columns.iter().enumerate() {
         let raw = raw(customers, fitted.name)?;
-        for (cell, value) in matrix.column_mut(column).iter_mut().zip(raw) {
+        Zip::from(matrix.column_mut(column))
+            .and(ArrayView1::from(&raw))
             // Adding 0 turns −0 into 0: both are the same point.
-            *cell = fitted.apply(value) + 0.0;
-        }
+            .par_for_each(|cell, &value| *cell = fitted.apply(value) + 0.0);
     }
     Ok(matrix)
 }
@@ -206,9 +207,8 @@ fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>, warnings: &mut Vec<Warn
         }
     }
     let lambda = (config.transform == Transform::YeoJohnson).then(|| power_lambda(&raw));
-    for value in &mut raw {
-        *value = transform::forward(config.transform, lambda, *value);
-    }
+    raw.par_iter_mut()
+        .for_each(|value| *value = transform::forward(config.transform, lambda, *value));
     let scaled = scale::fit(config.scale, &mut raw);
     if scaled.constant {
         let clipped = if winsor.is_some() {

@@ -4,6 +4,7 @@
 //! Invariant: every figure is counted over all customers of the tier; revenue is summed in integers.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Placements, Tier};
@@ -66,10 +67,10 @@ pub fn profiles(
 ) -> Vec<TierProfile> {
     let all_revenue = customers.revenue_where(|_| true);
     tiers
-        .iter()
-        .zip(centroids.outer_iter())
+        .par_iter()
         .enumerate()
-        .map(|(index, (tier, centroid))| {
+        .map(|(index, tier)| {
+            let centroid = centroids.row(index);
             let rows: Vec<usize> = (0..customers.len())
                 .filter(|&row| placements.tiers[row] as usize == index)
                 .collect();
