@@ -353,7 +353,9 @@ fn densities(model: &Model, point: &[f64]) -> Vec<f64> {
 #[test]
 fn customers_of_a_mixture_belong_to_the_likeliest_component() {
     let work = Workdir::new();
-    let flags = format!("{} --algorithm gmm --k 3", few_of_cdnow());
+    // Components stand in the order of their first coordinate, here the opposite of that of the tiers.
+    let flags =
+        few_of_cdnow() + " --algorithm gmm --k 3 --features monetary,recency_days,frequency";
     work.tiermill(&format!("run {flags}")).success();
     check_assign(&work, &flags);
     let path = work.current().join("model.json");
@@ -361,6 +363,7 @@ fn customers_of_a_mixture_belong_to_the_likeliest_component() {
     let mixture = model.mixture.as_ref().unwrap();
     assert_eq!((mixture.weights.len(), mixture.covariances.len()), (3, 3));
     close(mixture.weights.iter().sum(), 1.0, 1e-12, "weights");
+    assert!(model.centroids[2][0] < model.centroids[0][0]);
     let table = work.table("assignments.parquet");
     let columns: Vec<Vec<f64>> = model
         .features
