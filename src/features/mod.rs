@@ -116,7 +116,14 @@ pub fn fit(customers: &Customers, configs: &[FeatureConfig]) -> Result<Features>
 fn check_scalable(customers: &Customers, column: &Fitted) -> Result<()> {
     let raw = raw(customers, column.name)?;
     let measures = column.center.is_finite() && column.spread.is_finite() && 0.0 < column.spread;
-    if measures && raw.iter().all(|&value| column.apply(value).is_finite()) {
+    // A column rises with its values: where both ends are numbers, all are.
+    let least = raw.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if measures
+        && [least, greatest]
+            .iter()
+            .all(|&end| column.apply(end).is_finite())
+    {
         return Ok(());
     }
     let size = |&(_, value): &(usize, &f64)| value.abs();
