@@ -99,15 +99,23 @@ pub fn fit(customers: &Customers, configs: &[FeatureConfig]) -> Result<Features>
             found: customers.len(),
         });
     }
+    // Column by column side by side: each is added up in the order of the customers.
+    let fitted: Vec<Result<(Fitted, Option<Warning>)>> = configs
+        .par_iter()
+        .map(|config| {
+            let (column, warning) = fit_column(config, raw(customers, config.feature)?);
+            check_scalable(customers, &column)?;
+            Ok((column, warning))
+        })
+        .collect();
     let mut features = Features {
         columns: Vec::with_capacity(configs.len()),
         warnings: Vec::new(),
     };
-    for config in configs {
-        let raw = raw(customers, config.feature)?;
-        let column = fit_column(config, raw, &mut features.warnings);
-        check_scalable(customers, &column)?;
+    for fitted in fitted {
+        let (column, warning) = fitted?;
         features.columns.push(column);
+        features.warnings.extend(warning);
     }
     Ok(features)
 }
@@ -146,7 +154,7 @@ fn check_scalable(customers: &Customers, column: &Fitted) -> Result<()> {
 pub fn raw(customers: &Customers, feature: Feature) -> Result<Vec<f64>> {
     let values: Vec<f64> = match feature {
         Feature::RecencyDays => customers.recency_days.clone(),
-        Feature::Frequency => customers.frequency.iter().map(|&orders| orders as f64).collect(),
+        Feature::Frequency => customers.frequency.par_iter().map(|&orders| orders as f64).collect(),
         Feature::Monetary => customers.monetary.clone(),
         Feature::TenureDays => customers.tenure_days.clone().ok_or_else(|| Error::NoFeature {
             feature: feature.as_str(),
@@ -155,12 +163,12 @@ pub fn raw(customers: &Customers, feature: Feature) -> Result<Vec<f64>> {
         })?,
         Feature::Aov => customers
             .revenue
-            .iter()
+            .par_iter()
             .zip(&customers.frequency)
             .map(|(&units, &orders)| crate::load::from_fixed(units.into(), customers.decimals) / orders as f64)
             .collect(),
     };
-    match values.iter().position(|value| !value.is_finite()) {
+    match values.par_iter().position_first(|value| !value.is_finite()) {
         None => Ok(values),
         Some(row) => Err(Error::NotFinite {
             feature: feature.as_str(),
@@ -199,10 +207,10 @@ pub fn quantile_positions(mut values: Vec<f64>) -> Vec<f64> {
     }
 }
 
-fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>, warnings: &mut Vec<Warning>) -> Fitted {
+fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>) -> (Fitted, Option<Warning>) {
     let winsor = config.winsorise.map(|share| {
         let mut sorted = raw.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
+        sorted.par_sort_unstable_by(f64::total_cmp);
         [
             quantile::type7(&sorted, share),
             quantile::type7(&sorted, 1.0 - share),
@@ -217,21 +225,21 @@ fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>, warnings: &mut Vec<Warn
     raw.par_iter_mut()
         .for_each(|value| *value = transform::forward(config.transform, lambda, *value));
     let scaled = scale::fit(config.scale, &mut raw);
-    if scaled.constant {
+    let warning = scaled.constant.then(|| {
         let clipped = if winsor.is_some() {
             " after winsorising"
         } else {
             ""
         };
-        warnings.push(Warning::new(
+        Warning::new(
             "constant_feature",
             format!(
                 "`{}` is the same for all customers{clipped} and cannot tell them apart; drop it from `features`",
                 config.feature
             ),
-        ));
-    }
-    Fitted {
+        )
+    });
+    let fitted = Fitted {
         name: config.feature,
         transform: config.transform,
         lambda,
@@ -242,5 +250,6 @@ fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>, warnings: &mut Vec<Warn
         winsor,
         winsorise: config.winsorise,
         quantiles: scaled.quantiles,
-    }
+    };
+    (fitted, warning)
 }

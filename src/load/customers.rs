@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use polars::prelude::*;
 
-use super::fixed::Totals;
+use super::fixed::{Exact, Totals};
 use super::meaning::{AMOUNT, Money, check_customer, is_empty_customer, type_name};
 use super::moment::Clock;
 use super::needed::{Needed, condition};
@@ -48,7 +48,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
         .map_err(Error::polars("read the customer ids"))?;
     check_once(&ids)?;
     let frequency: Vec<i64> = floats(&usable, FREQUENCY)?.into_iter().map(whole).collect();
-    let revenue = Totals::new(&table.totals(&usable, &frequency)?, &table.money, &ids)?;
+    let revenue = Totals::new(table.totals(&usable, &frequency)?, &table.money, &ids)?;
     let customers = Customers {
         as_of: as_of.name(),
         recency_days: floats(&usable, RECENCY)?,
@@ -155,7 +155,7 @@ impl Table {
     }
 
     /// What each customer spent in all, exactly.
-    fn totals(&self, usable: &DataFrame, frequency: &[i64]) -> Result<Vec<i128>> {
+    fn totals(&self, usable: &DataFrame, frequency: &[i64]) -> Result<Exact> {
         let reading = || Error::polars("read the customer table");
         let units = usable
             .column(UNITS)

@@ -16,6 +16,7 @@ mod reconcile;
 mod rows;
 
 mod customers;
+mod ledger;
 mod notes;
 mod orders;
 mod rejected;

@@ -5,6 +5,7 @@
 use polars::prelude::*;
 
 use super::needed::unlisted;
+use super::orders::Seen;
 use super::rejected::Orderless;
 use super::rows::Rows;
 use super::source::{Source, i64_column};
@@ -15,30 +16,21 @@ use crate::error::{Error, Result, Warning};
 const ROWS: &str = "__tiermill_rows";
 const KEY: &str = "__tiermill_key";
 
-/// Amounts that lost decimals to the fixed point.
-#[derive(Clone, Copy)]
-pub(super) struct Rounded {
-    /// Those amounts.
-    pub(super) rounded: i64,
-    /// All amounts that were used, refunds of customers without order included.
-    pub(super) rows: i64,
-}
-
 /// All warnings about an order table.
 pub(super) fn notes(
     rows: &Rows,
     source: &Source,
     input: &InputConfig,
-    (customers, orderless, rounded): (&Customers, &Orderless, Rounded),
+    (customers, orderless, seen): (&Customers, &Orderless, &Seen),
 ) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     warn_about_events(&mut warnings, rows, source, input)?;
-    if 0 < rounded.rounded {
+    if 0 < seen.rounded {
         warnings.push(Warning::new(
             "amounts_rounded",
             format!(
                 "{} of {} amounts have more than {} decimals and are rounded; set `decimals` higher to keep them",
-                rounded.rounded, rounded.rows, rows.decimals
+                seen.rounded, seen.rows, rows.decimals
             ),
         ));
     }

@@ -4,46 +4,67 @@
 //! look at the rejected rows, and only where there are any.
 //! Invariant: every aggregate is a count, a minimum, a maximum or an integer sum, none of which depends on order.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use polars::prelude::*;
+use rayon::prelude::*;
 
 use super::fixed::Totals;
+use super::ledger::{Days, Grouped, Ledger, Line, Lines, Row};
 use super::moment::{Moment, date_of};
-use super::notes::{self, Rounded};
+use super::notes;
 use super::reconcile::Reconciliation;
 use super::rejected::{self, Orderless};
 use super::rows::{DAY, Rows, TIME, UNITS};
-use super::source::{Source, i64_column};
+use super::source::Source;
 use super::{CustomerIds, Customers, Loaded, from_fixed};
 use crate::config::{Count, InputConfig, Monetary, RfmConfig};
 use crate::error::{Error, Result};
 
 const LAST: &str = "__tiermill_last";
 const FIRST: &str = "__tiermill_first";
-const ORDERS: &str = "__tiermill_orders";
 const TOTAL: &str = "__tiermill_total";
 const ROWS: &str = "__tiermill_rows";
 const ROUNDED: &str = "__tiermill_rounded";
 const KEY: &str = "__tiermill_key";
-const ORDER_TIME: &str = "__tiermill_order_time";
 
 /// Reads an order table.
 pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Result<Loaded> {
     let mut rows = Rows::new(source, input, rfm.refunds)?;
-    let as_of = match rfm.as_of {
-        Some(as_of) => rows.clock.read(as_of, input.timezone)?,
-        None => newest_midnight(&rows, source, rfm, input)?,
+    let given = match (rfm.as_of, rfm.window) {
+        (Some(as_of), _) => Some(rows.clock.read(as_of, input.timezone)?),
+        // A window begins at as-of, so that has to be known before the first row is used.
+        (None, Some(_)) => {
+            let seen = look(&rows, source)?;
+            Some(newest_midnight(&rows, source, &seen, (rfm, input))?)
+        }
+        (None, None) => None,
     };
-    let window_start = rfm.window.map(|window| as_of.before(window)).transpose()?;
-    rows.bound(as_of, window_start);
-
-    let grouped = group(&rows, source, rfm.count)?;
-    let rounded = Rounded::of(&grouped)?;
-    let grouped = Grouped::split(&rows, &grouped)?;
-    let customers = customers(&grouped.ordered, &rows, as_of, rfm)?;
-    let orderless = grouped.orderless;
+    if let Some(as_of) = given {
+        let window_start = rfm.window.map(|window| as_of.before(window)).transpose()?;
+        rows.bound(as_of, window_start);
+    }
+    let (mut grouped, mut seen) = group(&rows, source, rfm.count, given.is_none())?;
+    let as_of = if let Some(as_of) = given {
+        as_of
+    } else {
+        let as_of = newest_midnight(&rows, source, &seen, (rfm, input))?;
+        rows.bound(as_of, None);
+        // Refunds can lie after the newest order: they must not count, and have been added up.
+        if seen.newest.is_some_and(|newest| as_of.micros <= newest) {
+            (grouped, seen) = group(&rows, source, rfm.count, false)?;
+        }
+        as_of
+    };
+    let orderless = Orderless {
+        rows: grouped.rows_without_order,
+        ids: (!grouped.without_order.is_empty()).then(|| grouped.without_order.clone()),
+    };
+    let customers = customers(grouped, &rows, as_of, rfm)?;
     let mut reconciliation = Reconciliation {
         read: source.rows(),
-        used: grouped.used,
+        used: seen.rows - orderless.rows,
         rejected: std::collections::BTreeMap::new(),
     };
     if reconciliation.used < reconciliation.read {
@@ -58,7 +79,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
             &orderless,
             input.rejected_cap,
         )?,
-        warnings: notes::notes(&rows, source, input, (&customers, &orderless, rounded))?,
+        warnings: notes::notes(&rows, source, input, (&customers, &orderless, &seen))?,
         customers,
         reconciliation,
         inputs: source.files.clone(),
@@ -70,35 +91,10 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
 fn newest_midnight(
     rows: &Rows,
     source: &Source,
-    rfm: &RfmConfig,
-    input: &InputConfig,
+    seen: &Seen,
+    (rfm, input): (&RfmConfig, &InputConfig),
 ) -> Result<Moment> {
-    let days = rows
-        .all(source)?
-        .filter(rows.usable())
-        .select([rows.day().alias(DAY), rows.is_order().alias(ORDERS)])
-        .group_by([col(DAY)])
-        .agg([
-            len().cast(DataType::Int64).alias(ROWS),
-            col(ORDERS).cast(DataType::Int64).sum(),
-        ])
-        .sort([DAY], SortMultipleOptions::default());
-    let days = source.collect(days)?;
-    let mut counts = i64_column(&days, ORDERS)?;
-    if counts.iter().all(|&orders| orders == 0) {
-        counts = i64_column(&days, ROWS)?;
-    }
-    let days = days
-        .column(DAY)
-        .and_then(|column| column.cast(&DataType::Int32))
-        .map_err(Error::polars("read the days of the orders"))?;
-    let (days, counts): (Vec<i32>, Vec<i64>) = days
-        .i32()
-        .map_err(Error::polars("read the days of the orders"))?
-        .into_no_null_iter()
-        .zip(counts)
-        .filter(|&(_, orders)| 0 < orders)
-        .unzip();
+    let (days, counts): (Vec<i32>, Vec<i64>) = seen.days.iter().copied().unzip();
     let Some(&newest) = days.last() else {
         return Err(nothing_usable(rows, source, input));
     };
@@ -152,142 +148,234 @@ fn nothing_usable(rows: &Rows, source: &Source, input: &InputConfig) -> Error {
     }
 }
 
-/// One row per customer: last and first order, orders, total, rows.
-fn group(rows: &Rows, source: &Source, count: Count) -> Result<DataFrame> {
-    let order_time = if rows.refunds_are_no_orders {
-        when(rows.is_order()).then(col(TIME)).otherwise(lit(NULL))
-    } else {
-        col(TIME)
-    };
+/// What the usable rows are, all customers together.
+pub(super) struct Seen {
+    pub(super) rows: u64,
+    /// Those whose amounts lost decimals to the fixed point.
+    pub(super) rounded: u64,
+    /// Days with the number of their orders, ascending; empty where nobody asked.
+    days: Vec<(i32, i64)>,
+    /// The newest time.
+    newest: Option<i64>,
+}
+
+/// Counts rows as they pass.
+#[derive(Default)]
+struct Watch {
+    rows: AtomicU64,
+    rounded: AtomicU64,
+    days: Days,
+}
+
+impl Watch {
+    fn see(&self, batch: &DataFrame, refunds_are_no_orders: bool) -> PolarsResult<()> {
+        self.rows
+            .fetch_add(batch.height() as u64, Ordering::Relaxed);
+        if let Ok(rounded) = batch.column(ROUNDED) {
+            let rounded = rounded.bool()?.sum().unwrap_or(0);
+            self.rounded.fetch_add(rounded.into(), Ordering::Relaxed);
+        }
+        if let Ok(days) = batch.column(DAY) {
+            let units = batch.column(UNITS)?.as_materialized_series();
+            let refunds = if refunds_are_no_orders {
+                Some(units.lt(0)?.rechunk().into_owned())
+            } else {
+                None
+            };
+            self.days
+                .add(days, numbers(batch, TIME)?.cont_slice()?, refunds.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn take(&self) -> Seen {
+        let (days, newest) = self.days.take();
+        Seen {
+            rows: self.rows.load(Ordering::Relaxed),
+            rounded: self.rounded.load(Ordering::Relaxed),
+            days,
+            newest,
+        }
+    }
+}
+
+/// The usable rows, each seen by `watch`.
+fn watched(
+    rows: &Rows,
+    source: &Source,
+    key: Option<Expr>,
+    (watch, with_days): (&Arc<Watch>, bool),
+) -> Result<LazyFrame> {
+    let mut columns = vec![col(rows.customer.as_str()), col(TIME), col(UNITS)];
+    columns.extend(key.map(|key| key.alias(KEY)));
+    columns.extend(rows.is_rounded().map(|rounded| rounded.alias(ROUNDED)));
+    columns.extend(with_days.then(|| rows.day().alias(DAY)));
+    let usable = rows.all(source)?.filter(rows.usable()).select(columns);
+    let (watch, refunds) = (Arc::clone(watch), rows.refunds_are_no_orders);
+    Ok(for_each(usable, move |batch| watch.see(batch, refunds)))
+}
+
+/// Hands every batch to `work`, on the threads of polars, and on to what follows.
+fn for_each(
+    frame: LazyFrame,
+    work: impl Fn(&DataFrame) -> PolarsResult<()> + Send + Sync + 'static,
+) -> LazyFrame {
+    let work = move |batch: DataFrame| work(&batch).map(|()| batch);
+    frame.map(work, OptFlags::STREAMING, None, Some("tiermill"))
+}
+
+/// Runs a query for what it hands to [`for_each`].
+fn drain(source: &Source, frame: LazyFrame) -> Result<()> {
+    let nothing = |batch: DataFrame| Ok(batch.clear());
+    source
+        .collect(frame.map(nothing, OptFlags::STREAMING, None, Some("tiermill")))
+        .map(|_| ())
+}
+
+/// What the rows are, without adding them up.
+fn look(rows: &Rows, source: &Source) -> Result<Seen> {
+    let watch = Arc::new(Watch::default());
+    drain(source, watched(rows, source, None, (&watch, true))?)?;
+    Ok(watch.take())
+}
+
+/// Adds the usable rows up by customer, in one pass.
+fn group(rows: &Rows, source: &Source, count: Count, with_days: bool) -> Result<(Grouped, Seen)> {
     let key = match (count, &rows.order) {
         (Count::Days, _) => Some(rows.day()),
         (Count::Orders, Some(order)) => Some(col(order.as_str())),
         (Count::Orders | Count::Rows, _) => None,
     };
-    let customer = col(rows.customer.as_str());
-    let mut columns = vec![
-        customer.clone(),
-        order_time.cast(DataType::Int64).alias(ORDER_TIME),
-        // 128 bits hold the sum of as many amounts as there can be rows.
-        col(UNITS).cast(DataType::Int128).alias(TOTAL),
-    ];
-    columns.extend(key.clone().map(|key| key.alias(KEY)));
-    let is_rounded = rows.is_rounded();
-    let rounded = is_rounded.as_ref().map(|_| col(ROUNDED).sum());
-    columns.extend(is_rounded.map(|is_rounded| is_rounded.cast(DataType::Int64).alias(ROUNDED)));
-    let usable = rows.all(source)?.filter(rows.usable()).select(columns);
-    let mut of_rows = vec![
-        col(ORDER_TIME).max().alias(LAST),
-        col(ORDER_TIME).min().alias(FIRST),
-        col(TOTAL).sum(),
-        len().cast(DataType::Int64).alias(ROWS),
-    ];
-    of_rows.extend(rounded.clone());
-    let orders = col(ORDER_TIME).count();
-    let grouped = if key.is_some() {
-        of_rows.push(orders.gt(lit(0)).cast(DataType::Int64).alias(ORDERS));
-        let mut of_orders = vec![
-            col(LAST).max(),
-            col(FIRST).min(),
-            col(TOTAL).sum(),
-            col(ROWS).sum(),
-            col(ORDERS).sum(),
-        ];
-        of_orders.extend(rounded);
-        usable
-            .group_by([customer.clone(), col(KEY)])
-            .agg(of_rows)
-            .group_by([customer])
-            .agg(of_orders)
+    let watch = Arc::new(Watch::default());
+    let keyed = key.is_some();
+    let frame = watched(rows, source, key, (&watch, with_days))?;
+    let refunds_are_no_orders = rows.refunds_are_no_orders;
+    let grouped = if keyed {
+        add_up(rows, source, orders(frame, rows), add_orders)
+    } else if rows.money.decimal.is_some() {
+        add_up(rows, source, frame, move |ledger, customers, batch| {
+            add_decimals(ledger, customers, batch, refunds_are_no_orders)
+        })
     } else {
-        of_rows.push(orders.cast(DataType::Int64).alias(ORDERS));
-        usable.group_by([customer]).agg(of_rows)
+        add_up(rows, source, frame, move |ledger, customers, batch| {
+            add_rows(ledger, customers, batch, refunds_are_no_orders)
+        })
+    }?;
+    Ok((grouped, watch.take()))
+}
+
+/// Adds every batch of `frame` to a ledger.
+fn add_up<L: Lines + 'static>(
+    rows: &Rows,
+    source: &Source,
+    frame: LazyFrame,
+    add: impl Fn(&Ledger<L>, &Column, &DataFrame) -> PolarsResult<()> + Send + Sync + 'static,
+) -> Result<Grouped> {
+    let ledger = Arc::new(Ledger::new(rows.customer_type.clone()));
+    let (book, customer) = (Arc::clone(&ledger), rows.customer.clone());
+    let frame = for_each(frame, move |batch| {
+        add(&book, batch.column(&customer)?, batch)
+    });
+    drain(source, frame)?;
+    ledger
+        .take(&rows.customer)
+        .map_err(Error::polars("sort the customers"))
+}
+
+/// One line per order (or day) of a customer, in place of its rows. An order without a row that is none has no time.
+fn orders(rows_of_orders: LazyFrame, rows: &Rows) -> LazyFrame {
+    let order_time = if rows.refunds_are_no_orders {
+        when(rows.is_order()).then(col(TIME)).otherwise(lit(NULL))
+    } else {
+        col(TIME)
     };
-    source.collect(grouped)
+    rows_of_orders
+        .group_by([col(rows.customer.as_str()), col(KEY)])
+        .agg([
+            order_time
+                .clone()
+                .max()
+                .fill_null(lit(i64::MIN))
+                .alias(LAST),
+            order_time.min().fill_null(lit(i64::MAX)).alias(FIRST),
+            // 128 bits hold the sum of as many amounts as there can be rows.
+            col(UNITS).cast(DataType::Int128).sum().alias(TOTAL),
+            len().cast(DataType::Int64).alias(ROWS),
+        ])
 }
 
-impl Rounded {
-    /// What the customers' rows add up to.
-    fn of(grouped: &DataFrame) -> Result<Self> {
-        let sum = |name| Ok::<i64, Error>(i64_column(grouped, name)?.iter().sum());
-        Ok(Self {
-            rounded: if grouped.column(ROUNDED).is_ok() {
-                sum(ROUNDED)?
-            } else {
-                0
-            },
-            rows: sum(ROWS)?,
-        })
-    }
+/// The numbers of a column without gaps.
+fn numbers(batch: &DataFrame, name: &str) -> PolarsResult<Int64Chunked> {
+    // A number that is the same for all rows polars keeps in the narrowest type that holds it.
+    let column = batch.column(name)?.as_materialized_series();
+    column.cast(&DataType::Int64)?.rechunk().i64().cloned()
 }
 
-/// Customers with an order, and the others set aside.
-struct Grouped {
-    /// Sorted by id.
-    ordered: DataFrame,
-    /// Rows behind them.
-    used: u64,
-    orderless: Orderless,
+fn add_orders(ledger: &Ledger<Line>, customers: &Column, batch: &DataFrame) -> PolarsResult<()> {
+    let (last, first) = (numbers(batch, LAST)?, numbers(batch, FIRST)?);
+    let (last, first) = (last.cont_slice()?, first.cont_slice()?);
+    let rows = numbers(batch, ROWS)?;
+    let rows = rows.cont_slice()?;
+    let total = batch.column(TOTAL)?.as_materialized_series().rechunk();
+    let total = total.i128()?.cont_slice()?;
+    ledger.add(customers, |row| Line {
+        last: last[row],
+        first: first[row],
+        total: total[row],
+        orders: if last[row] == i64::MIN { -rows[row] } else { 1 },
+    })
 }
 
-impl Grouped {
-    fn split(rows: &Rows, grouped: &DataFrame) -> Result<Self> {
-        let aside = || Error::polars("set customers aside");
-        let sorted = grouped
-            .sort([rows.customer.as_str()], SortMultipleOptions::default())
-            .map_err(Error::polars("sort the customers"))?;
-        let has_order = sorted
-            .column(ORDERS)
-            .and_then(|orders| orders.as_materialized_series().gt(0))
-            .map_err(aside())?;
-        let sum = |frame: &DataFrame| {
-            let rows: i64 = i64_column(frame, ROWS)?.iter().sum();
-            Ok::<_, Error>(u64::try_from(rows).unwrap_or(0))
-        };
-        if has_order.all() {
-            return Ok(Self {
-                used: sum(&sorted)?,
-                ordered: sorted,
-                orderless: Orderless { rows: 0, ids: None },
-            });
+fn add_rows(
+    ledger: &Ledger<Row>,
+    customers: &Column,
+    batch: &DataFrame,
+    refunds_are_no_orders: bool,
+) -> PolarsResult<()> {
+    let (times, units) = (numbers(batch, TIME)?, numbers(batch, UNITS)?);
+    let (times, units) = (times.cont_slice()?, units.cont_slice()?);
+    ledger.add(customers, |row| {
+        let is_refund = refunds_are_no_orders && units[row] < 0;
+        Row {
+            time: if is_refund { i64::MIN } else { times[row] },
+            units: units[row],
         }
-        let without = sorted.filter(&!&has_order).map_err(aside())?;
-        let ordered = sorted.filter(&has_order).map_err(aside())?;
-        Ok(Self {
-            used: sum(&ordered)?,
-            ordered,
-            orderless: Orderless {
-                rows: sum(&without)?,
-                ids: Some(ids(&without, rows)?),
-            },
-        })
-    }
+    })
 }
 
-fn ids(frame: &DataFrame, rows: &Rows) -> Result<Series> {
-    frame
-        .column(&rows.customer)
-        .map(|column| column.as_materialized_series().rechunk())
-        .map_err(Error::polars("read the customer ids"))
+/// The same for amounts of 128 bits.
+fn add_decimals(
+    ledger: &Ledger<Line>,
+    customers: &Column,
+    batch: &DataFrame,
+    refunds_are_no_orders: bool,
+) -> PolarsResult<()> {
+    let times = numbers(batch, TIME)?;
+    let times = times.cont_slice()?;
+    let units = batch.column(UNITS)?.as_materialized_series().rechunk();
+    let units = units.i128()?.cont_slice()?;
+    ledger.add(customers, |row| {
+        let is_refund = refunds_are_no_orders && units[row] < 0;
+        Line {
+            last: if is_refund { i64::MIN } else { times[row] },
+            first: if is_refund { i64::MAX } else { times[row] },
+            total: units[row],
+            orders: if is_refund { -1 } else { 1 },
+        }
+    })
 }
 
 /// Turns counts, times and sums into R, F and M.
-fn customers(
-    ordered: &DataFrame,
-    rows: &Rows,
-    as_of: Moment,
-    rfm: &RfmConfig,
-) -> Result<Customers> {
-    let ids = ids(ordered, rows)?;
-    let frequency = i64_column(ordered, ORDERS)?;
-    let Totals { units, decimals } = Totals::new(&totals(ordered)?, &rows.money, &ids)?;
-    let days = |name| {
-        let times = i64_column(ordered, name)?.into_iter();
-        let days = times.map(|time| as_of.days_since(time, rfm.recency));
-        Ok::<_, Error>(days.collect::<Vec<f64>>())
+fn customers(grouped: Grouped, rows: &Rows, as_of: Moment, rfm: &RfmConfig) -> Result<Customers> {
+    let Totals { units, decimals } = Totals::new(grouped.totals, &rows.money, &grouped.ids)?;
+    let days = |times: Vec<i64>| {
+        let days = times.into_par_iter();
+        days.map(|time| as_of.days_since(time, rfm.recency))
+            .collect()
     };
+    let frequency = grouped.orders;
     let monetary = units
-        .iter()
+        .par_iter()
         .zip(&frequency)
         .map(|(&units, &orders)| {
             let total = from_fixed(units.into(), decimals);
@@ -298,23 +386,13 @@ fn customers(
         })
         .collect();
     Ok(Customers {
-        recency_days: days(LAST)?,
-        tenure_days: Some(days(FIRST)?),
-        ids: CustomerIds(ids),
+        recency_days: days(grouped.last),
+        tenure_days: Some(days(grouped.first)),
+        ids: CustomerIds(grouped.ids),
         as_of: as_of.name(),
         frequency,
         monetary,
         revenue: units,
         decimals,
     })
-}
-
-/// The exact total of each customer.
-fn totals(ordered: &DataFrame) -> Result<Vec<i128>> {
-    let totals = ordered
-        .column(TOTAL)
-        .and_then(|column| column.cast(&DataType::Int128))
-        .map_err(Error::polars("read the totals"))?;
-    let totals = totals.i128().map_err(Error::polars("read the totals"))?;
-    Ok(totals.into_no_null_iter().collect())
 }

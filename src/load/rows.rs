@@ -36,6 +36,8 @@ const EARLIEST: i64 = -2_208_988_800_000_000;
 pub(super) struct Rows {
     /// Column of the customer.
     pub(super) customer: String,
+    /// Type of its ids.
+    pub(super) customer_type: DataType,
     /// Column of the order, if it is mapped.
     pub(super) order: Option<String>,
     /// How times are read.
@@ -97,6 +99,7 @@ impl Rows {
         let (amount, money) = priced(source, &types, worth, input.decimals)?;
         let mut rows = Self {
             customer: input.customer.clone(),
+            customer_type: customer_type(&types, &input.customer),
             order: order.clone(),
             clock,
             decimals: money.decimals,
@@ -149,25 +152,30 @@ impl Rows {
         if let Some(order) = &self.order {
             rules.push((Reason::NullOrder, col(order.as_str()).is_null()));
         }
+        if let (Some(reason), true) = (self.refund_reason(), self.amount.is_some()) {
+            rules.push((reason, col(UNITS).lt(lit(0_i64))));
+        }
         rules
     }
 
-    /// Adds the rules of time and refunds, which need as-of.
-    pub(super) fn bound(&mut self, as_of: Moment, window_start: Option<Moment>) {
-        self.rules
-            .push((Reason::AfterAsOf, col(TIME).gt_eq(lit(as_of.micros))));
-        if let Some(start) = window_start {
-            self.rules
-                .push((Reason::BeforeWindow, col(TIME).lt(lit(start.micros))));
-        }
-        let refund = match self.refunds {
+    /// Why refunds are rejected, where they are.
+    fn refund_reason(&self) -> Option<Reason> {
+        match self.refunds {
             Refunds::Drop => Some(Reason::RefundDropped),
             Refunds::Reject => Some(Reason::RefundRejected),
             Refunds::Net | Refunds::Keep => None,
-        };
-        if let (Some(reason), true) = (refund, self.amount.is_some()) {
-            self.rules.push((reason, col(UNITS).lt(lit(0_i64))));
         }
+    }
+
+    /// Adds the rules of time, which need as-of. They come before that of refunds: a refund after as-of is not of today.
+    pub(super) fn bound(&mut self, as_of: Moment, window_start: Option<Moment>) {
+        let refund = self.refund_reason();
+        let last = self.rules.last().map(|(reason, _)| *reason);
+        let place = self.rules.len() - usize::from(refund.is_some() && last == refund);
+        let after = (Reason::AfterAsOf, col(TIME).gt_eq(lit(as_of.micros)));
+        let before = |start: Moment| (Reason::BeforeWindow, col(TIME).lt(lit(start.micros)));
+        let rules = std::iter::once(after).chain(window_start.map(before));
+        self.rules.splice(place..place, rules);
     }
 
     /// All rows with [`TIME`] and [`UNITS`]; with `deduplicate`, rows for which `where` holds, each once.
@@ -324,6 +332,10 @@ impl Rows {
             .next()
             .unwrap_or_default()
     }
+}
+
+fn customer_type(types: &Schema, customer: &str) -> DataType {
+    types.get(customer).cloned().unwrap_or(DataType::Null)
 }
 
 /// The amount, in arithmetic that does not wrap, and how it becomes units; without amounts each row is worth one.

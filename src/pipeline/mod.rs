@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use ndarray::Array2;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -148,7 +149,7 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
     let loaded = job.stage(Stage::Load, |config| load(&config.input, &config.rfm))?;
     job.publish(
         &model,
-        &loaded,
+        (&loaded, None),
         Choice {
             k_table: Vec::new(),
             k_reason: format!("the model has k = {}", model.k),
@@ -235,7 +236,6 @@ impl<'a> Job<'a> {
             &clusters.clustering,
             (&self.config.tiers, &self.config.cluster),
         )?;
-        drop(matrix);
         let scores = rules::quintiles(customers)?;
         let model = Model::new(
             self.config,
@@ -252,23 +252,27 @@ impl<'a> Job<'a> {
             k_reason: clusters.k_reason,
             warnings,
         };
-        self.publish(&model, &loaded, choice, assign)
+        self.publish(&model, (&loaded, Some(matrix)), choice, assign)
     }
 
     /// Places all customers by the model, writes every file, and publishes.
     ///
-    /// A fresh run goes through here just as `assign` does, so that both give the same tiers to the last bit.
+    /// A fresh run goes through here just as `assign` does, so that both give the same tiers to the last bit. It brings
+    /// the matrix that its model was fitted on, which is the one that the model gives.
     fn publish(
         mut self,
         model: &Model,
-        loaded: &Loaded,
+        (loaded, matrix): (&Loaded, Option<Array2<f64>>),
         choice: Choice,
         assign: bool,
     ) -> Result<Report> {
         let customers = &loaded.customers;
         let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
         let (placements, document) = self.stage(Stage::Tiers, |_| {
-            let matrix = features::matrix(customers, &model.features)?;
+            let matrix = match matrix {
+                Some(matrix) => matrix,
+                None => features::matrix(customers, &model.features)?,
+            };
             let placements = tiers::place(matrix.view(), &placer);
             let mut warnings = loaded.warnings.clone();
             warnings.extend(choice.warnings);

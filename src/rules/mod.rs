@@ -3,6 +3,7 @@
 //! In: [`Customers`]. Out: cut points per dimension, and the score of any value.
 //! Invariant: equal values get equal scores; 5 is best for all three dimensions.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Feature;
@@ -42,7 +43,7 @@ pub struct Scores {
 pub fn quintiles(customers: &Customers) -> Result<ScoreCuts> {
     let cuts = |feature| -> Result<Vec<f64>> {
         let mut values = raw(customers, feature)?;
-        values.sort_unstable_by(f64::total_cmp);
+        values.par_sort_unstable_by(f64::total_cmp);
         let levels = (1..BANDS).map(|band| f64::from(band) / f64::from(BANDS));
         Ok(levels.map(|level| type7(&values, level)).collect())
     };
@@ -58,19 +59,19 @@ pub fn score(customers: &Customers, cuts: &ScoreCuts) -> Scores {
     Scores {
         recency: customers
             .recency_days
-            .iter()
+            .par_iter()
             .map(|&days| {
                 band(days, &cuts.recency_days).map_or(0, |band| top(&cuts.recency_days) + 1 - band)
             })
             .collect(),
         frequency: customers
             .frequency
-            .iter()
+            .par_iter()
             .map(|&orders| band(orders as f64, &cuts.frequency).unwrap_or(0))
             .collect(),
         monetary: customers
             .monetary
-            .iter()
+            .par_iter()
             .map(|&amount| band(amount, &cuts.monetary).unwrap_or(0))
             .collect(),
     }

@@ -12,6 +12,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
+use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -132,11 +133,7 @@ impl Staging<'_> {
     pub fn parquet(&mut self, name: &str, frame: &mut DataFrame) -> Result<()> {
         frame.rechunk_mut();
         self.file(name, |file| {
-            ParquetWriter::new(file)
-                .with_row_group_size(Some(ROW_GROUP))
-                .finish(frame)
-                .map(|_| ())
-                .map_err(Error::polars(format!("write {name}")))
+            write_parquet(file, frame).map_err(Error::polars(format!("write {name}")))
         })
     }
 
@@ -235,6 +232,39 @@ impl Drop for Staging<'_> {
             let _ = fs::remove_file(self.folder.path.join(NEXT));
         }
     }
+}
+
+/// Writes a table of one chunk: while some row groups are written and hashed, the next are encoded on all cores.
+///
+/// The bytes depend neither on that nor on the number of cores.
+fn write_parquet(file: &mut Hashing, frame: &DataFrame) -> PolarsResult<()> {
+    // The fastest level is also the smallest for such columns: 65.5 MB against 67.6 MB of level 3 for 5 M customers.
+    let level = polars::polars_utils::compression::ZstdLevel::try_new(1)?;
+    let writer = ParquetWriter::new(file)
+        .with_compression(ParquetCompression::Zstd(Some(level)))
+        .batched(frame.schema())?;
+    let encode = |group: usize| {
+        let rows = frame.slice((group * ROW_GROUP).cast_signed() as i64, ROW_GROUP);
+        writer
+            .encode_and_compress(&rows)
+            .collect::<PolarsResult<Vec<_>>>()
+    };
+    let groups: Vec<usize> = (0..frame.height().div_ceil(ROW_GROUP)).collect();
+    let mut encoded: Vec<PolarsResult<_>> = Vec::new();
+    for next in groups.chunks(rayon::current_num_threads()).chain([&[][..]]) {
+        let ready = std::mem::take(&mut encoded);
+        let (written, more) = rayon::join(
+            || {
+                ready
+                    .into_iter()
+                    .try_for_each(|group| writer.write_row_groups(group?))
+            },
+            || next.par_iter().map(|&group| encode(group)).collect(),
+        );
+        written?;
+        encoded = more;
+    }
+    writer.finish().map(|_| ())
 }
 
 /// A run that readers can see.

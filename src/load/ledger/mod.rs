@@ -1,0 +1,451 @@
+//! Rows add up to customers.
+//!
+//! In: batches of usable rows, from as many threads as there are, in any order. Out: [`Grouped`]: the customers in the
+//! order of their ids.
+//! Invariant: an account holds a count, a minimum, a maximum and an integer sum, so that neither the order of rows nor
+//! the number of threads shows.
+//!
+//! polars reads, casts and filters; only its group-by is replaced. Customers stand on [`SHELVES`] by the hash of their
+//! id, each behind a lock of its own, so that there is one table in memory however many threads there are. A shelf lets
+//! its lines lie until there are many: then its table is in the cache while they are added, and memory is not waited for
+//! once per row.
+
+mod account;
+mod days;
+mod keys;
+mod sorted;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use polars::prelude::*;
+use rayon::prelude::*;
+
+use super::fixed::Exact;
+use account::{Account, Wide};
+pub(super) use account::{Line, Lines, Row};
+pub(super) use days::Days;
+use keys::{Keys, Texts, Whole};
+use sorted::sorted;
+
+/// Shelves; so many that one fits into the cache of a core while there are some million customers.
+const SHELVES: usize = 256;
+/// Lines that wait on a shelf before they are added to its accounts.
+const WAITING: usize = 8_192;
+
+/// Some of the customers.
+struct Shelf<K: Keys, L> {
+    places: HashTable<u32>,
+    accounts: Vec<Account<K::Stored>>,
+    keys: K,
+    wide: Wide<K::Stored>,
+    waiting: Vec<(K::Stored, L)>,
+    waiting_keys: K,
+}
+
+impl<K: Keys, L: Lines> Shelf<K, L> {
+    fn new() -> Self {
+        Self {
+            places: HashTable::new(),
+            accounts: Vec::new(),
+            keys: K::default(),
+            wide: Wide::new(),
+            waiting: Vec::new(),
+            waiting_keys: K::default(),
+        }
+    }
+
+    /// Adds what waits to the accounts.
+    fn settle(&mut self) -> PolarsResult<()> {
+        let waiting_keys = std::mem::take(&mut self.waiting_keys);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for &(id, line) in &waiting {
+            self.add(waiting_keys.get(id), line.line())?;
+        }
+        waiting.clear();
+        self.waiting = waiting;
+        Ok(())
+    }
+
+    fn add(&mut self, key: K::Key<'_>, line: Line) -> PolarsResult<()> {
+        let (accounts, keys) = (&mut self.accounts, &mut self.keys);
+        let entry = self.places.entry(
+            K::hash(key),
+            |&place| keys.is(accounts[place as usize].id, key),
+            |&place| K::hash(keys.get(accounts[place as usize].id)),
+        );
+        let place = match entry {
+            Entry::Occupied(place) => *place.get(),
+            Entry::Vacant(free) => {
+                let place = u32::try_from(accounts.len()).map_err(|_| too_many())?;
+                free.insert(place);
+                accounts.push(Account::new(keys.store(key)));
+                place
+            }
+        };
+        accounts[place as usize].add(line, &mut self.wide);
+        Ok(())
+    }
+}
+
+fn too_many() -> PolarsError {
+    polars_err!(ComputeError: "more than {} customers", u64::from(u32::MAX) * SHELVES as u64)
+}
+
+/// All shelves, for one type of id and of lines.
+struct Shelves<K: Keys, L> {
+    shelves: Vec<Mutex<Shelf<K, L>>>,
+    /// Where the next batch begins, so that two threads do not walk in step.
+    turn: AtomicUsize,
+}
+
+impl<K: Keys, L: Lines> Shelves<K, L> {
+    fn new() -> Self {
+        Self {
+            shelves: (0..SHELVES).map(|_| Mutex::new(Shelf::new())).collect(),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// Adds a batch of `n` lines.
+    fn add<'a>(
+        &self,
+        n: usize,
+        key: impl Fn(usize) -> K::Key<'a>,
+        line: impl Fn(usize) -> L,
+    ) -> PolarsResult<()> {
+        const STEP: usize = 97;
+        let (sorted, starts) = by_shelf(n, |row| K::hash(key(row)), |row| (key(row), line(row)));
+        let turn = self.turn.fetch_add(STEP, Ordering::Relaxed);
+        for shelf in (0..SHELVES).map(|shelf| (turn + shelf) % SHELVES) {
+            let mut open = open(&self.shelves[shelf]);
+            let open = &mut *open;
+            let theirs = &sorted[starts[shelf]..starts[shelf + 1]];
+            let keys = &mut open.waiting_keys;
+            let lines = theirs.iter().map(|&(key, line)| (keys.store(key), line));
+            open.waiting.extend(lines);
+            if WAITING <= open.waiting.len() {
+                open.settle()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everything out.
+    fn take(&self) -> PolarsResult<Vec<Shelf<K, L>>> {
+        let take = |shelf: &Mutex<Shelf<K, L>>| {
+            let mut taken = std::mem::replace(&mut *open(shelf), Shelf::new());
+            taken.settle()?;
+            taken.waiting = Vec::new();
+            taken.places = HashTable::new();
+            Ok(taken)
+        };
+        self.shelves.par_iter().map(take).collect()
+    }
+}
+
+/// A thread that panicked has ended the run already; what it leaves is not looked at.
+fn open<T>(shelf: &Mutex<T>) -> MutexGuard<'_, T> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The `n` items of a batch by shelf, and where each shelf begins.
+fn by_shelf<T: Copy>(
+    n: usize,
+    hash: impl Fn(usize) -> u64,
+    item: impl Fn(usize) -> T,
+) -> (Vec<T>, [usize; SHELVES + 1]) {
+    let mut starts = [0; SHELVES + 1];
+    let shelves: Vec<u8> = (0..n).map(|row| shelf_of(hash(row))).collect();
+    for &shelf in &shelves {
+        starts[usize::from(shelf) + 1] += 1;
+    }
+    for i in 0..SHELVES {
+        starts[i + 1] += starts[i];
+    }
+    let mut next = starts;
+    if n == 0 {
+        return (Vec::new(), starts);
+    }
+    let mut sorted = vec![item(0); n];
+    for (row, &shelf) in shelves.iter().enumerate() {
+        let place = &mut next[usize::from(shelf)];
+        sorted[*place] = item(row);
+        *place += 1;
+    }
+    (sorted, starts)
+}
+
+/// The shelf of a hash, by bits that the table itself does not look at: it takes the lowest and the highest.
+fn shelf_of(hash: u64) -> u8 {
+    hash.to_le_bytes()[5]
+}
+
+/// The accounts of all customers, by the type of their ids.
+pub(super) struct Ledger<L> {
+    dtype: DataType,
+    book: Book<L>,
+}
+
+enum Book<L> {
+    Signed(Shelves<Whole<Int64Type>, L>),
+    Unsigned(Shelves<Whole<UInt64Type>, L>),
+    Wide(Shelves<Whole<Int128Type>, L>),
+    Text(Shelves<Texts, L>),
+}
+
+impl<L: Lines> Ledger<L> {
+    /// For customers whose ids are of this type.
+    pub(super) fn new(dtype: DataType) -> Self {
+        let book = match &dtype {
+            DataType::UInt64 => Book::Unsigned(Shelves::new()),
+            DataType::Int128 => Book::Wide(Shelves::new()),
+            dtype if dtype.is_integer() => Book::Signed(Shelves::new()),
+            _ => Book::Text(Shelves::new()),
+        };
+        Self { dtype, book }
+    }
+
+    /// Adds a batch: row *i* of `customers` has line *i*.
+    ///
+    /// # Errors
+    /// What polars says of ids that are no ids of the type.
+    pub(super) fn add(&self, customers: &Column, line: impl Fn(usize) -> L) -> PolarsResult<()> {
+        let n = customers.len();
+        let ids = customers.as_materialized_series();
+        match &self.book {
+            Book::Signed(shelves) => {
+                let ids = ids.cast(&DataType::Int64)?.rechunk();
+                let ids = ids.i64()?.cont_slice()?;
+                shelves.add(n, |row| ids[row], line)
+            }
+            Book::Unsigned(shelves) => {
+                let ids = ids.rechunk();
+                let ids = ids.u64()?.cont_slice()?;
+                shelves.add(n, |row| ids[row], line)
+            }
+            Book::Wide(shelves) => {
+                let ids = ids.rechunk();
+                let ids = ids.i128()?.cont_slice()?;
+                shelves.add(n, |row| ids[row], line)
+            }
+            Book::Text(shelves) => {
+                let ids = match ids.dtype() {
+                    DataType::Binary => ids.clone(),
+                    _ => ids.cast(&DataType::String)?.cast(&DataType::Binary)?,
+                };
+                let ids = ids.binary()?.rechunk();
+                let ids = ids.downcast_as_array();
+                shelves.add(n, |row| ids.value(row), line)
+            }
+        }
+    }
+
+    /// Takes out the customers in the order of their ids, which form a column `name`.
+    ///
+    /// # Errors
+    /// What polars says of ids that do not fit their type again.
+    pub(super) fn take(&self, name: &str) -> PolarsResult<Grouped> {
+        let grouped = match &self.book {
+            Book::Signed(shelves) => sorted(shelves.take()?, name),
+            Book::Unsigned(shelves) => sorted(shelves.take()?, name),
+            Book::Wide(shelves) => sorted(shelves.take()?, name),
+            Book::Text(shelves) => sorted(shelves.take()?, name),
+        };
+        let typed = |ids: Series| match &self.dtype {
+            DataType::Binary => Ok(ids),
+            dtype if dtype.is_integer() => ids.cast(dtype),
+            dtype => ids.cast(&DataType::String)?.cast(dtype),
+        };
+        Ok(Grouped {
+            ids: typed(grouped.ids)?,
+            without_order: typed(grouped.without_order)?,
+            ..grouped
+        })
+    }
+}
+
+/// All customers, added up. Row *i* is the same customer in every array.
+pub(super) struct Grouped {
+    /// Ids of those with an order, ascending.
+    pub(super) ids: Series,
+    /// Time of the last order.
+    pub(super) last: Vec<i64>,
+    /// Time of the first order.
+    pub(super) first: Vec<i64>,
+    /// Orders; 1 or more.
+    pub(super) orders: Vec<i64>,
+    /// Amounts in units.
+    pub(super) totals: Exact,
+    /// Ids of customers without order, ascending.
+    pub(super) without_order: Series,
+    /// Their rows.
+    pub(super) rows_without_order: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds rows in batches, on as many threads as there are.
+    fn ledger(ids: &Series, lines: &[Row], batch: usize) -> Grouped {
+        let ledger = Ledger::new(ids.dtype().clone());
+        let starts: Vec<usize> = (0..lines.len()).step_by(batch).collect();
+        starts.par_iter().for_each(|&start| {
+            let part = ids
+                .slice(start.try_into().unwrap_or(0), batch)
+                .into_column();
+            let added = ledger.add(&part, |row| lines[start + row]);
+            assert!(added.is_ok(), "{added:?}");
+        });
+        match ledger.take("id") {
+            Ok(grouped) => grouped,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Customer, time and units of some rows: every seventh is a refund, and customer 3 has nothing else.
+    fn rows(n: i64) -> Vec<(i64, Row)> {
+        let row = |i: i64| {
+            let customer = i * 7_919 % 1_000 - 500;
+            let time = if i % 7 == 0 || customer == 3 {
+                i64::MIN
+            } else {
+                100 + i
+            };
+            (
+                customer,
+                Row {
+                    time,
+                    units: i - 40,
+                },
+            )
+        };
+        (0..n).map(row).collect()
+    }
+
+    /// The same by the plain way: ids, last, first, orders and totals.
+    fn expected(rows: &[(i64, Row)]) -> Vec<(i64, [i64; 4])> {
+        let mut all: std::collections::BTreeMap<i64, [i64; 4]> = std::collections::BTreeMap::new();
+        for &(id, Row { time, units }) in rows {
+            let sums = all.entry(id).or_insert([i64::MIN, i64::MAX, 0, 0]);
+            if time != i64::MIN {
+                *sums = [sums[0].max(time), sums[1].min(time), sums[2] + 1, sums[3]];
+            }
+            sums[3] += units;
+        }
+        all.into_iter().filter(|(_, sums)| 0 < sums[2]).collect()
+    }
+
+    fn found(grouped: &Grouped, ids: &[i64]) -> Vec<(i64, [i64; 4])> {
+        let numbers = |row: usize| {
+            let totals = &grouped.totals.narrow;
+            [
+                grouped.last[row],
+                grouped.first[row],
+                grouped.orders[row],
+                totals[row],
+            ]
+        };
+        ids.iter()
+            .copied()
+            .enumerate()
+            .map(|(row, id)| (id, numbers(row)))
+            .collect()
+    }
+
+    #[test]
+    fn whatever_the_batches_rows_add_up_as_by_hand() {
+        // More rows than wait on the shelves, and more customers than one part holds would need another test: below.
+        let rows = rows(50_000);
+        let (ids, lines): (Vec<i64>, Vec<Row>) = rows.iter().copied().unzip();
+        let expected = expected(&rows);
+        for batch in [1_000, 4_096, 50_000] {
+            let grouped = ledger(
+                &Int64Chunked::from_slice("id".into(), &ids).into_series(),
+                &lines,
+                batch,
+            );
+            let found_ids: Vec<i64> = grouped
+                .ids
+                .i64()
+                .map(|ids| ids.into_no_null_iter().collect())
+                .unwrap_or_default();
+            assert_eq!(found(&grouped, &found_ids), expected, "{batch}");
+            assert!(grouped.totals.rest.is_empty());
+            assert_eq!(
+                grouped.without_order.i64().ok().and_then(|ids| ids.get(0)),
+                Some(3)
+            );
+            let theirs = rows.iter().filter(|(id, _)| *id == 3).count();
+            assert_eq!(
+                (grouped.without_order.len(), grouped.rows_without_order),
+                (1, theirs as u64)
+            );
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_customers_ascend_as_numbers_and_as_texts() {
+        let lines = vec![Row { time: 7, units: 1 }; 100_000];
+        let id = |i: i64| i * 48_271 % 100_003 - 50_000;
+        let ids: Vec<i64> = (0..100_000).map(id).collect();
+        let grouped = ledger(
+            &Int64Chunked::from_slice("id".into(), &ids).into_series(),
+            &lines,
+            30_000,
+        );
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        let found: Vec<i64> = grouped
+            .ids
+            .i64()
+            .map(|ids| ids.into_no_null_iter().collect())
+            .unwrap_or_default();
+        assert_eq!(found, sorted);
+        assert_eq!(grouped.orders, vec![1; 100_000]);
+
+        // Longer than the eight bytes of a rank, which are all alike.
+        let texts: Vec<String> = ids.iter().map(|id| format!("customer {id}")).collect();
+        let series = StringChunked::from_iter_values("id".into(), texts.iter().map(String::as_str))
+            .into_series();
+        let grouped = ledger(&series, &lines, 30_000);
+        let mut sorted: Vec<&str> = texts.iter().map(String::as_str).collect();
+        sorted.sort_unstable();
+        let found: Vec<&str> = grouped
+            .ids
+            .str()
+            .map(|ids| ids.iter().flatten().collect())
+            .unwrap_or_default();
+        assert_eq!(found, sorted);
+    }
+
+    #[test]
+    fn totals_beyond_64_bits_stay_exact() {
+        let line = |units| Row { time: 1, units };
+        let lines = [
+            line(i64::MAX),
+            line(i64::MAX),
+            line(5),
+            line(i64::MIN),
+            line(i64::MIN),
+        ];
+        for ids in [[1_u64, 1, 2, 2, 2], [u64::MAX, u64::MAX, 0, 0, 0]] {
+            let ids = UInt64Chunked::from_slice("id".into(), &ids).into_series();
+            let grouped = ledger(&ids, &lines, 2);
+            let total = |row: usize| {
+                let rest = grouped.totals.rest.get(&row).copied().unwrap_or(0);
+                i128::from(grouped.totals.narrow[row]) + rest
+            };
+            let mut totals = [total(0), total(1)];
+            totals.sort_unstable();
+            assert_eq!(
+                totals,
+                [5 + 2 * i128::from(i64::MIN), 2 * i128::from(i64::MAX)]
+            );
+            assert!(grouped.ids.u64().is_ok_and(|ids| ids.get(0) < ids.get(1)));
+        }
+    }
+}
