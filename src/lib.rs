@@ -38,6 +38,8 @@ pub mod tiers;
 
 pub mod rules;
 
+pub mod compare;
+
 pub mod generate;
 
 pub mod store;

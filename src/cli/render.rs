@@ -8,7 +8,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 use crate::cluster::Quality;
-use crate::config::Share;
+use crate::config::{Share, grouped};
 use crate::load::Reconciliation;
 use crate::pipeline::{Checked, Report};
 use crate::tiers::{Spread, TierProfile};
@@ -249,17 +249,6 @@ fn percent(share: f64) -> String {
 /// A midnight is a day.
 fn moment(iso: &str) -> &str {
     iso.strip_suffix("T00:00:00").unwrap_or(iso)
-}
-
-fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place != 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
 use super::{
-    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, Config, Count, Feature, FeatureConfig,
+    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, CompareConfig, Config, Count, Feature, FeatureConfig,
     FeaturesOptions, InputConfig, K, Level, MAX_K, Method, Options, OutputConfig, OutputOptions,
     RfmConfig, RfmOptions, Share, TiersConfig, TiersOptions, defaults, merge,
 };
@@ -40,6 +40,23 @@ impl TryFrom<Options> for Config {
             effective: options,
         })
     }
+}
+
+/// The parts that a comparison needs; the whole config only where an input is set.
+pub(super) fn for_comparison(options: Options) -> Result<CompareConfig> {
+    let options = merge([&options, &Options::default(), &defaults()])?;
+    let config = CompareConfig {
+        features: feature_configs(&options.features)?,
+        seed: set("seed", options.cluster.seed.as_ref())?,
+        customer: options.input.customer.clone(),
+        output: output_config(&options.output)?,
+        job: None,
+    };
+    let job = options.input.input.is_some().then(|| options.try_into());
+    Ok(CompareConfig {
+        job: job.transpose()?,
+        ..config
+    })
 }
 
 /// A value that has a default, and so is there.

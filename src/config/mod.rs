@@ -21,7 +21,7 @@ pub use options::{
 };
 pub use values::{
     Algorithm, Count, Days, Feature, Format, K, Level, Method, Monetary, Recency, Refunds, Scale,
-    Share, Transform,
+    Share, Transform, grouped,
 };
 
 use crate::error::Result;
@@ -198,6 +198,21 @@ pub struct OutputConfig {
     pub threads: Option<usize>,
 }
 
+/// What a comparison has to know; `input` is only needed where the tierings do not bring R, F and M with them.
+#[derive(Debug, Clone)]
+pub struct CompareConfig {
+    /// For `features`: the space in which both sides are measured.
+    pub features: Vec<FeatureConfig>,
+    /// Seed of random tiers.
+    pub seed: u64,
+    /// Column of the customer, where it is set.
+    pub customer: Option<String>,
+    /// For `cli`; `out` only counts where it is a flag.
+    pub output: OutputConfig,
+    /// Everything else, where an input is set.
+    pub job: Option<Config>,
+}
+
 /// The table of constants: what holds when nobody says otherwise.
 pub fn defaults() -> Options {
     Options {
@@ -260,5 +275,13 @@ impl Config {
     /// A value out of its range, a setting that is missing, or two that contradict each other.
     pub fn new(flags: &Options, file: &Options) -> Result<Self> {
         Self::try_from(merge([flags, file, &Options::default()])?)
+    }
+
+    /// The same for a comparison, which may do without an input.
+    ///
+    /// # Errors
+    /// As [`Config::new`].
+    pub fn for_comparison(flags: &Options, file: &Options) -> Result<CompareConfig> {
+        check::for_comparison(merge([flags, file, &Options::default()])?)
     }
 }

@@ -20,12 +20,15 @@ mod notes;
 mod orders;
 mod rejected;
 
+mod labels;
+
 pub mod guess;
 mod profile;
 
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+pub use labels::{LabelQuery, Labelled, NO_LABEL, common, labels};
 pub use profile::{Profile, profile};
 pub use reconcile::{Reason, Reconciliation};
 pub use source::InputFile;
@@ -81,6 +84,26 @@ impl Customers {
         self.recency_days.is_empty()
     }
 
+    /// Some of the customers, by ascending rows.
+    ///
+    /// # Errors
+    /// None, as long as the rows exist.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        fn of<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|&row| values[row as usize]).collect()
+        }
+        Ok(Self {
+            ids: self.ids.select(rows)?,
+            as_of: self.as_of.clone(),
+            recency_days: of(&self.recency_days, rows),
+            frequency: of(&self.frequency, rows),
+            monetary: of(&self.monetary, rows),
+            tenure_days: self.tenure_days.as_ref().map(|days| of(days, rows)),
+            revenue: of(&self.revenue, rows),
+            decimals: self.decimals,
+        })
+    }
+
     /// Total amount of the wanted rows, exact until the last division.
     pub fn revenue_where(&self, mut wanted: impl FnMut(usize) -> bool) -> f64 {
         let total: i128 = self
@@ -111,6 +134,16 @@ impl CustomerIds {
     /// Ids as a column, under the name that it had in the input.
     pub fn series(&self) -> &Series {
         &self.0
+    }
+
+    /// Some of the ids, by ascending rows.
+    ///
+    /// # Errors
+    /// [`Error::Polars`] for rows that do not exist.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        let rows = IdxCa::from_slice("row".into(), rows);
+        let ids = self.0.take(&rows);
+        ids.map(Self).map_err(Error::polars("select customers"))
     }
 
     /// The id of row `row` for a message.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// What each module may import, besides `config` and `error` (DESIGN §7). `lib` and `main` only declare.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("config", &[]),
     ("error", &[]),
     ("load", &[]),
@@ -14,12 +14,14 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("cluster", &["features"]),
     ("tiers", &["load", "features", "cluster"]),
     ("rules", &["load", "features"]),
+    // One adjusted Rand index and one silhouette for the whole program: those of `cluster`.
+    ("compare", &["load", "features", "cluster", "tiers", "rules"]),
     ("generate", &[]),
     ("store", &[]),
     (
         "pipeline",
         &[
-            "load", "features", "cluster", "tiers", "rules", "generate", "store",
+            "load", "features", "cluster", "tiers", "rules", "compare", "generate", "store",
         ],
     ),
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
