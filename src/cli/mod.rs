@@ -5,6 +5,7 @@
 
 mod assign;
 mod check;
+mod compare;
 mod config;
 mod generate;
 mod init;
@@ -94,6 +95,8 @@ For a program:
     Fit(JobArgs),
     /// Give every customer a tier of a saved model
     Assign(assign::AssignArgs),
+    /// Hold two tierings of the same customers against each other: agreement, value, who moves
+    Compare(compare::CompareArgs),
     /// Print the effective config as TOML that can be fed back
     #[command(after_help = "\
 Examples:
@@ -174,12 +177,17 @@ fn command() -> clap::Command {
         })
         .flatten()
         .collect();
-    let of_job = |name: &str| ["check", "run", "fit", "assign", "config"].contains(&name);
+    let of_job =
+        |name: &str| ["check", "run", "fit", "assign", "compare", "config"].contains(&name);
     Cli::command().mut_subcommands(|command| {
         if !of_job(command.get_name()) {
             return command;
         }
+        let compares = command.get_name() == "compare";
         command.mut_args(|arg| {
+            if compares && arg.get_long() == Some("out") {
+                return arg.help("Folder for comparison.json and moved.parquet [default: none]");
+            }
             let default = arg.get_long().and_then(|key| defaults.get(key));
             match (default, arg.get_help()) {
                 (Some(default), Some(help)) => {
@@ -208,6 +216,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Fit(args) => run::fit(&args),
         Command::Assign(args) => assign::assign(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Config(args) => config::config(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Completions(args) => shell::completions(&args),

@@ -13,7 +13,7 @@ use crate::load::Reconciliation;
 use crate::pipeline::{Checked, Report};
 use crate::tiers::{Spread, TierProfile};
 
-const TITLE: Style = Style::new().bold();
+pub(super) const TITLE: Style = Style::new().bold();
 
 /// The report of `run`, `fit` and `assign`.
 pub(super) fn report(report: &Report, explain: bool) -> String {
@@ -191,7 +191,7 @@ fn reconciliation(rows: &Reconciliation) -> String {
 }
 
 /// A table without lines; `true` aligns a column to the right.
-fn table(columns: &[(&str, bool)]) -> Table {
+pub(super) fn table(columns: &[(&str, bool)]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|(name, _)| *name));
@@ -209,7 +209,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// 2,500,315.63: at most `decimals` decimals, none where they are all 0.
-fn number(value: f64, decimals: usize) -> String {
+pub(super) fn number(value: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", value.abs());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
@@ -239,7 +239,7 @@ fn folded(path: &Path) -> PathBuf {
 }
 
 /// 12.3 %; never 0.0 % for something that is there.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     if 0.0 < share && share < 0.000_5 {
         return "< 0.1 %".to_owned();
     }
@@ -247,7 +247,7 @@ fn percent(share: f64) -> String {
 }
 
 /// A midnight is a day.
-fn moment(iso: &str) -> &str {
+pub(super) fn moment(iso: &str) -> &str {
     iso.strip_suffix("T00:00:00").unwrap_or(iso)
 }
 

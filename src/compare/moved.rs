@@ -80,7 +80,8 @@ pub(super) fn moved(
         .filter(|&(_, (&a, &b))| !matching.stays(a, b))
         .map(|(row, _)| row)
         .collect();
-    let of = |labels: &[u32]| -> Vec<u32> { rows.iter().map(|&row| labels[row as usize]).collect() };
+    let of =
+        |labels: &[u32]| -> Vec<u32> { rows.iter().map(|&row| labels[row as usize]).collect() };
     let margin = |row: u32| {
         let known = [b, a].into_iter().find_map(|side| side.margins.as_ref());
         known.map_or(f32::NAN, |margins| margins[row as usize])
@@ -181,7 +182,11 @@ fn flows(
         let figures = Figures::of(space, &members.rows);
         Flow {
             words: words(
-                (members.rows.len() as u64, &table.rows[row], &table.columns[column]),
+                (
+                    members.rows.len() as u64,
+                    &table.rows[row],
+                    &table.columns[column],
+                ),
                 (&a.name, &b.name),
                 &figures,
                 origins[row].as_ref(),
@@ -254,7 +259,11 @@ fn words(
     figures: &Figures,
     origin: Option<&Figures>,
 ) -> String {
-    let who = if customers == 1 { "customer" } else { "customers" };
+    let who = if customers == 1 {
+        "customer"
+    } else {
+        "customers"
+    };
     let are = if customers == 1 { "is" } else { "are" };
     let mut text = format!(
         "{} {who} that {name_a} calls {tier_a} {are}, by {name_b}, {tier_b}: last order {} days ago",

@@ -38,7 +38,8 @@ impl CrossTable {
             customers[row][column] += 1;
             units[row][column] += i128::from(amount);
         }
-        let in_full = |row: &Vec<i128>| row.iter().map(|&cell| from_fixed(cell, decimals)).collect();
+        let in_full =
+            |row: &Vec<i128>| row.iter().map(|&cell| from_fixed(cell, decimals)).collect();
         Self {
             rows: a.names.clone(),
             columns: b.names.clone(),
@@ -67,7 +68,10 @@ impl CrossTable {
     pub fn margins(&self) -> (Vec<u64>, Vec<u64>) {
         let rows = self.customers.iter().map(|row| row.iter().sum());
         let column = |column: usize| self.customers.iter().map(|row| row[column]).sum();
-        (rows.collect(), (0..self.columns.len()).map(column).collect())
+        (
+            rows.collect(),
+            (0..self.columns.len()).map(column).collect(),
+        )
     }
 
     /// An amount in full.

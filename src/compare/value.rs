@@ -66,10 +66,7 @@ impl Totals {
         for &tier in order.iter().rev() {
             customers += self.sizes[tier];
             outcome += self.outcomes[tier];
-            curve.push([
-                customers as f64 / all as f64,
-                outcome as f64 / whole as f64,
-            ]);
+            curve.push([customers as f64 / all as f64, outcome as f64 / whole as f64]);
         }
         Some(curve)
     }
@@ -199,9 +196,7 @@ pub(super) fn measure(space: &Space<'_>, tiering: &Tiering, pieces: usize) -> Va
     let top = ranked.or(order.first().copied()).unwrap_or(0);
     let all = customers.len() as f64;
     let whole: i128 = totals.outcomes.iter().sum();
-    let share = |tier: usize| {
-        (0 < whole).then(|| totals.outcomes[tier] as f64 / whole as f64)
-    };
+    let share = |tier: usize| (0 < whole).then(|| totals.outcomes[tier] as f64 / whole as f64);
     let tier = |&tier: &usize| {
         let revenue = from_fixed(totals.outcomes[tier], customers.decimals);
         TierValue {

@@ -9,9 +9,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
 use super::{
-    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, CompareConfig, Config, Count, Feature, FeatureConfig,
-    FeaturesOptions, InputConfig, K, Level, MAX_K, Method, Options, OutputConfig, OutputOptions,
-    RfmConfig, RfmOptions, Share, TiersConfig, TiersOptions, defaults, merge,
+    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, CompareConfig, Config, Count, Feature,
+    FeatureConfig, FeaturesOptions, InputConfig, K, Level, MAX_K, Method, Options, OutputConfig,
+    OutputOptions, RfmConfig, RfmOptions, Share, TiersConfig, TiersOptions, defaults, merge,
 };
 use crate::error::{Error, Result};
 

@@ -383,7 +383,9 @@ pub enum Error {
         rows: u64,
     },
     /// A column with more values than there can be tiers.
-    #[error("column `{column}` of `{place}` has more than {limit} different values, expected the names of tiers")]
+    #[error(
+        "column `{column}` of `{place}` has more than {limit} different values, expected the names of tiers"
+    )]
     TooManyLabels {
         /// The file.
         place: String,

@@ -22,13 +22,7 @@ const MAX_LABELS: usize = 1_000;
 /// Decimals in which the amounts of assignments.parquet are added.
 const DECIMALS: u32 = 4;
 /// Columns that make a table the assignments of a run.
-const OF_RUN: [&str; 5] = [
-    "tier",
-    "tier_name",
-    "recency_days",
-    "frequency",
-    "monetary",
-];
+const OF_RUN: [&str; 5] = ["tier", "tier_name", "recency_days", "frequency", "monetary"];
 /// Names that a column of labels may have without being asked for.
 const LABELS: [&str; 3] = ["tier", "segment", "tier_name"];
 /// Names that a column of customers may have without being asked for.
@@ -184,7 +178,13 @@ impl Chosen {
         let own = [&self.customer, &self.label];
         let own = own.into_iter().chain(&self.names).map(String::as_str);
         let margin = self.margin.then_some("margin");
-        let figures = ["as_of", "recency_days", "frequency", "monetary", "tenure_days"];
+        let figures = [
+            "as_of",
+            "recency_days",
+            "frequency",
+            "monetary",
+            "tenure_days",
+        ];
         let figures = figures
             .into_iter()
             .filter(|name| self.of_run && source.schema().contains(name));
@@ -200,8 +200,15 @@ fn customer(
     query: LabelQuery<'_>,
     of_run: bool,
 ) -> Result<String> {
-    let is = |name: &str| found.iter().find(|column| column.eq_ignore_ascii_case(name));
-    if let Some(set) = query.customer.filter(|set| found.iter().any(|name| name == set)) {
+    let is = |name: &str| {
+        found
+            .iter()
+            .find(|column| column.eq_ignore_ascii_case(name))
+    };
+    if let Some(set) = query
+        .customer
+        .filter(|set| found.iter().any(|name| name == set))
+    {
         return Ok(set.to_owned());
     }
     if let (true, Some(first)) = (of_run, found.first()) {
@@ -256,7 +263,10 @@ fn check_once(source: &Source, ids: &Series) -> Result<()> {
     let Some(row) = twice.iter().position(|same| same == Some(true)) else {
         return Ok(());
     };
-    let same = twice.iter().skip(row).take_while(|same| *same == Some(true));
+    let same = twice
+        .iter()
+        .skip(row)
+        .take_while(|same| *same == Some(true));
     Err(Error::TwoLabels {
         place: source.place(),
         customer: id_text(ids, row),
@@ -333,7 +343,9 @@ fn spelled(
     column: &str,
     (names, labels): (&[String], &[u32]),
 ) -> Result<Vec<String>> {
-    let texts = frame.column(column).and_then(|column| column.cast(&DataType::String));
+    let texts = frame
+        .column(column)
+        .and_then(|column| column.cast(&DataType::String));
     let texts = texts.map_err(reading())?;
     let texts = texts.str().map_err(reading())?;
     let mut spelled: Vec<Option<String>> = vec![None; names.len()];
@@ -350,22 +362,31 @@ fn spelled(
 }
 
 fn margins(frame: &DataFrame) -> Result<Vec<f32>> {
-    let margins = frame.column("margin").and_then(|column| column.cast(&DataType::Float32));
+    let margins = frame
+        .column("margin")
+        .and_then(|column| column.cast(&DataType::Float32));
     let margins = margins.map_err(reading())?;
     let margins = margins.f32().map_err(reading())?;
-    Ok(margins.iter().map(|margin| margin.unwrap_or(f32::NAN)).collect())
+    Ok(margins
+        .iter()
+        .map(|margin| margin.unwrap_or(f32::NAN))
+        .collect())
 }
 
 /// R, F and M of the assignments of a run; `None` where one is missing or no number.
 fn customers(frame: &DataFrame, ids: &Series, monetary: Monetary) -> Result<Option<Customers>> {
     let floats = |name: &str| -> Result<Option<Vec<f64>>> {
-        let column = frame.column(name).and_then(|column| column.cast(&DataType::Float64));
+        let column = frame
+            .column(name)
+            .and_then(|column| column.cast(&DataType::Float64));
         let column = column.map_err(reading())?;
         let values = column.f64().map_err(reading())?;
         let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
         Ok(values.iter().map(finite).collect())
     };
-    let whole = frame.column("frequency").and_then(|column| column.cast(&DataType::Int64));
+    let whole = frame
+        .column("frequency")
+        .and_then(|column| column.cast(&DataType::Int64));
     let whole = whole.map_err(reading())?;
     let whole: Option<Vec<i64>> = whole.i64().map_err(reading())?.iter().collect();
     let (Some(recency_days), Some(frequency), Some(amounts)) =
@@ -404,10 +425,7 @@ fn customers(frame: &DataFrame, ids: &Series, monetary: Monetary) -> Result<Opti
 }
 
 /// An amount in units of the fixed point: the one that it was printed from, as long as that has 53 bits.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "checked: it is below 2^63"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "checked: it is below 2^63")]
 fn fixed(amount: f64) -> Option<i64> {
     let units = (amount * 10_f64.powi(DECIMALS.cast_signed())).round();
     (units.abs() < i64::MAX as f64).then_some(units as i64)
@@ -416,7 +434,11 @@ fn fixed(amount: f64) -> Option<i64> {
 /// The day of the run.
 fn as_of(frame: &DataFrame) -> AsOfMoment {
     let day = frame.column("as_of").ok().and_then(|column| {
-        let days = column.cast(&DataType::Date).ok()?.cast(&DataType::Int32).ok()?;
+        let days = column
+            .cast(&DataType::Date)
+            .ok()?
+            .cast(&DataType::Int32)
+            .ok()?;
         days.i32().ok()?.first()
     });
     let date = day.and_then(NaiveDate::from_epoch_days).unwrap_or_default();
@@ -436,9 +458,7 @@ pub fn common(
 ) -> Result<(Vec<u32>, Vec<u32>)> {
     match (Keys::of(a)?, Keys::of(b)?) {
         (Keys::Numbers(a), Keys::Numbers(b)) => Ok(merged(a.iter(), b.iter())),
-        (Keys::Bytes(a), Keys::Bytes(b)) => {
-            Ok(merged(a.iter().flatten(), b.iter().flatten()))
-        }
+        (Keys::Bytes(a), Keys::Bytes(b)) => Ok(merged(a.iter().flatten(), b.iter().flatten())),
         _ => Err(Error::OtherIds {
             a: name_a.to_owned(),
             a_type: type_name(Some(a.series().dtype())),
@@ -473,10 +493,7 @@ impl Keys {
 }
 
 /// Where two ascending lists have the same.
-fn merged<T: Ord>(
-    a: impl Iterator<Item = T>,
-    b: impl Iterator<Item = T>,
-) -> (Vec<u32>, Vec<u32>) {
+fn merged<T: Ord>(a: impl Iterator<Item = T>, b: impl Iterator<Item = T>) -> (Vec<u32>, Vec<u32>) {
     let (mut a, mut b) = ((0_u32..).zip(a).peekable(), (0_u32..).zip(b).peekable());
     let (mut rows_a, mut rows_b) = (Vec::new(), Vec::new());
     while let (Some((row_a, of_a)), Some((row_b, of_b))) = (a.peek(), b.peek()) {

@@ -104,6 +104,11 @@ impl Customers {
         })
     }
 
+    /// Total amount of one customer.
+    pub fn revenue_of(&self, row: usize) -> f64 {
+        from_fixed(self.revenue[row].into(), self.decimals)
+    }
+
     /// Total amount of the wanted rows, exact until the last division.
     pub fn revenue_where(&self, mut wanted: impl FnMut(usize) -> bool) -> f64 {
         let total: i128 = self

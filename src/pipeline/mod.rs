@@ -4,6 +4,7 @@
 //! Invariant: the output folder is opened before the input, and nothing is published before everything is written.
 //! It prints nothing: it tells an observer which stage begins.
 
+mod compare;
 mod generate;
 mod model;
 mod tables;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
 pub use tables::TiersDocument;
@@ -42,6 +44,8 @@ pub enum Stage {
     Cluster,
     /// Clusters → tiers, customers → assignments.
     Tiers,
+    /// Two tierings → what differs between them.
+    Compare,
     /// Everything → files.
     Write,
 }
@@ -56,6 +60,9 @@ impl Stage {
         Self::Write,
     ];
 
+    /// The stages of a comparison, in order.
+    pub const OF_COMPARISON: [Self; 3] = [Self::Load, Self::Cluster, Self::Compare];
+
     /// Its name in timings and progress.
     pub fn name(self) -> &'static str {
         match self {
@@ -63,6 +70,7 @@ impl Stage {
             Self::Features => "features",
             Self::Cluster => "cluster",
             Self::Tiers => "tiers",
+            Self::Compare => "compare",
             Self::Write => "write",
         }
     }

@@ -4,6 +4,7 @@
 //! Invariant: a reader of `current` sees a whole run, or the one before. Files are written under a hidden name, synced,
 //! and renamed; whatever goes wrong before that leaves nothing behind. It is the only code that writes.
 
+mod loose;
 mod manifest;
 mod orders;
 
@@ -15,6 +16,7 @@ use polars::prelude::*;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use loose::LooseFolder;
 pub use manifest::{Manifest, ModelFile, Rows, peak_memory_bytes};
 pub use orders::{GrowingTable, OrderFiles};
 
@@ -131,13 +133,7 @@ impl Staging<'_> {
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn parquet(&mut self, name: &str, frame: &mut DataFrame) -> Result<()> {
         frame.rechunk_mut();
-        self.file(name, |file| {
-            ParquetWriter::new(file)
-                .with_row_group_size(Some(ROW_GROUP))
-                .finish(frame)
-                .map(|_| ())
-                .map_err(Error::polars(format!("write {name}")))
-        })
+        self.file(name, |file| write_parquet(file, frame, name))
     }
 
     /// Writes a JSON document.
@@ -145,17 +141,7 @@ impl Staging<'_> {
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn json(&mut self, name: &str, document: &impl Serialize) -> Result<()> {
-        self.file(name, |file| {
-            serde_json::to_writer_pretty(&mut *file, document)
-                .map_err(std::io::Error::from)
-                .and_then(|()| {
-                    file.write_all(
-                        b"
-",
-                    )
-                })
-                .map_err(Error::io("write", name))
-        })
+        self.file(name, |file| write_json(file, document, name))
     }
 
     /// Files written so far, for the manifest.
@@ -281,6 +267,23 @@ fn sync_folder(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(Error::io("sync", path))
+}
+
+fn write_parquet(file: impl Write, frame: &mut DataFrame, name: &str) -> Result<()> {
+    ParquetWriter::new(file)
+        .with_row_group_size(Some(ROW_GROUP))
+        .finish(frame)
+        .map(|_| ())
+        .map_err(Error::polars(format!("write {name}")))
+}
+
+fn write_json(mut file: impl Write, document: &impl Serialize, name: &str) -> Result<()> {
+    let mut buffered = BufWriter::new(&mut file);
+    serde_json::to_writer_pretty(&mut buffered, document)
+        .map_err(std::io::Error::from)
+        .and_then(|()| buffered.write_all(b"\n"))
+        .and_then(|()| buffered.flush())
+        .map_err(Error::io("write", name))
 }
 
 #[expect(clippy::disallowed_methods, reason = "store is the code that writes")]

@@ -15,7 +15,10 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("tiers", &["load", "features", "cluster"]),
     ("rules", &["load", "features"]),
     // One adjusted Rand index and one silhouette for the whole program: those of `cluster`.
-    ("compare", &["load", "features", "cluster", "tiers", "rules"]),
+    (
+        "compare",
+        &["load", "features", "cluster", "tiers", "rules"],
+    ),
     ("generate", &[]),
     ("store", &[]),
     (
@@ -27,7 +30,9 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
     (
         "cli",
-        &["pipeline", "load", "cluster", "tiers", "generate", "store"],
+        &[
+            "pipeline", "load", "cluster", "tiers", "compare", "generate", "store",
+        ],
     ),
     ("lib", &["cli"]),
 ];
