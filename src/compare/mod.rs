@@ -29,7 +29,7 @@ use crate::features::{Fitted, matrix};
 use crate::load::Customers;
 
 /// Pieces among which the silhouette of a tiering is measured (see `cluster::silhouette_of_labels`).
-const SILHOUETTE_PIECES: usize = 16_384;
+const SILHOUETTE_PIECES: usize = 8_192;
 
 /// One tiering of the customers, wherever it comes from. Row *i* is customer *i*.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,7 @@ use super::{Space, Tiering};
 /// Draws of which the floor is the mean.
 const DRAWS: u64 = 5;
 /// Pieces among which the silhouette of a draw is measured: it is about 0, wherever cells end.
-const PIECES: usize = 4_096;
+const PIECES: usize = 2_048;
 
 /// Means over random tiers of the same sizes. The top tier is the one that is top in the tiering itself, so its capture is
 /// about its share; the Gini coefficient is that of tiers sorted by what chance gave them, so it is a little above 0.

@@ -66,6 +66,11 @@ impl Error {
                     .to_owned(),
             ),
             Self::MissingColumn {
+                key: "label",
+                found,
+                ..
+            } => Some(format!("columns found: {}", quoted(found))),
+            Self::MissingColumn {
                 key,
                 found,
                 nearest,

@@ -94,7 +94,7 @@ fn read(source: &Source, query: LabelQuery<'_>) -> Result<Labelled> {
     let mut warnings = Vec::new();
     if frame.height() < rows {
         let n = rows - frame.height();
-        let message = format!("{n} rows of `{}` have no customer", source.place());
+        let message = format!("rows of `{}` without a customer: {n}", source.place());
         warnings.push(Warning::new("null_customers", message));
     }
     let ids = frame
@@ -106,7 +106,7 @@ fn read(source: &Source, query: LabelQuery<'_>) -> Result<Labelled> {
     let (names, labels, unlabelled) = distinct(source, label.as_materialized_series())?;
     if 0 < unlabelled {
         let message = format!(
-            "{unlabelled} customers of `{}` have no `{}`: they are the group {NO_LABEL}",
+            "customers of `{}` without `{}`: {unlabelled}; they are the group {NO_LABEL}",
             source.place(),
             columns.label
         );
@@ -226,11 +226,16 @@ fn customer(
         .iter()
         .filter(|name| Some(name.as_str()) != label)
         .collect();
-    match (others.as_slice(), label) {
-        ([only], Some(_)) => Ok((*only).clone()),
-        _ => source
-            .column("customer", query.customer.unwrap_or("customer"))
-            .map(|_| "customer".to_owned()),
+    match (others.as_slice(), label, query.customer) {
+        ([only], Some(_), _) => Ok((*only).clone()),
+        (_, _, Some(set)) => source.column("customer", set).map(|_| set.to_owned()),
+        (_, _, None) => Err(Error::Missing {
+            key: "customer",
+            hint: format!(
+                "name the column with the customers: `--customer COLUMN`; columns found: {}",
+                found.join(", ")
+            ),
+        }),
     }
 }
 

@@ -487,7 +487,7 @@ fn left_out(coverage: Coverage, (a, b): (&str, &str)) -> Vec<Warning> {
     let mut warnings = Vec::new();
     if 0 < coverage.only_a + coverage.only_b {
         let message = format!(
-            "{} customers are only in {a}, {} only in {b}; they are not compared",
+            "customers only in {a}: {}, only in {b}: {}; they are not compared",
             n(coverage.only_a),
             n(coverage.only_b)
         );
@@ -495,7 +495,7 @@ fn left_out(coverage: Coverage, (a, b): (&str, &str)) -> Vec<Warning> {
     }
     if 0 < coverage.without_orders {
         let message = format!(
-            "{} customers of both have no orders in the input; they are not compared",
+            "customers of both without orders in the input: {}; they are not compared",
             n(coverage.without_orders)
         );
         warnings.push(Warning::new("without_orders", message));

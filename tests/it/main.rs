@@ -34,6 +34,8 @@ mod cluster;
 mod bands;
 // Ranks, names, keys, margins, profiles, warnings and scores.
 mod tiers;
+// Two tierings of the same customers held against each other.
+mod compare;
 // What must hold for any orders.
 mod properties;
 // The nightly job from end to end, and what it publishes.

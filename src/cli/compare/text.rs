@@ -215,7 +215,7 @@ fn moved(moved: &Moved) -> String {
         number(moved.revenue, 2)
     );
     for flow in moved.flows.iter().take(FLOWS) {
-        let _ = writeln!(text, "- {}", flow.words);
+        let _ = writeln!(text, "- {}", wrapped(&flow.words));
     }
     if FLOWS < moved.flows.len() {
         let rest = moved.flows.len() - FLOWS;
@@ -224,6 +224,31 @@ fn moved(moved: &Moved) -> String {
             "and {rest} smaller flow{}",
             if rest == 1 { "" } else { "s" }
         );
+    }
+    text
+}
+
+/// A sentence in lines that fit a terminal of 120 columns, the later ones indented. Wide characters count twice.
+fn wrapped(sentence: &str) -> String {
+    const WIDTH: usize = 116;
+    let width = |word: &str| -> usize {
+        word.chars()
+            .map(|c| if '\u{1100}' <= c { 2 } else { 1 })
+            .sum()
+    };
+    let mut text = String::new();
+    let mut used = 0;
+    for word in sentence.split(' ') {
+        let own = width(word);
+        if used != 0 && WIDTH < used + 1 + own {
+            text.push_str("\n  ");
+            used = 0;
+        } else if used != 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += own;
     }
     text
 }
