@@ -22,6 +22,7 @@ impl Error {
                 Some(suggestion) => suggestion.clone(),
                 None => format!("known here: {}", quoted(known)),
             }),
+            Self::Rules(fault) => Some(fault.hint()),
             Self::Missing { hint, .. }
             | Self::Conflict { hint, .. }
             | Self::WrongType { hint, .. }
@@ -167,7 +168,7 @@ fn twice(error: &toml::de::Error) -> Option<String> {
 }
 
 /// `` `a`, `b`, `c` `` (at most twelve, then how many more).
-fn quoted(names: &[String]) -> String {
+pub(super) fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let mut shown: Vec<String> = names
         .iter()

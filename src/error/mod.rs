@@ -4,6 +4,7 @@
 //! Invariant: a variant carries facts as fields (where, what was found, what was expected), never a ready sentence.
 
 mod hint;
+mod rules;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use polars::error::PolarsError;
 use serde::Serialize;
 
 pub(crate) use hint::nearest;
+pub use rules::RuleFault;
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -89,6 +91,10 @@ pub enum Error {
         /// polars' reason.
         source: PolarsError,
     },
+
+    /// Rules that cannot be run, or customers that they cannot score.
+    #[error(transparent)]
+    Rules(Box<RuleFault>),
 
     // Input: exit code 1.
     /// An input path that does not exist.
@@ -597,6 +603,7 @@ impl Error {
             | Self::Missing { .. }
             | Self::Conflict { .. }
             | Self::Expression { .. } => 2,
+            Self::Rules(fault) => fault.exit_code(),
             Self::MaxRejected { .. } | Self::LoneNewestDay { .. } => 3,
             _ => 1,
         }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+use super::customers::first_days;
 use super::meaning::{check_customer, type_name};
 use super::source::{Source, guarded};
 use super::{AsOfMoment, CustomerIds, Customers, id_text};
@@ -417,9 +418,11 @@ fn customers(frame: &DataFrame, ids: &Series, monetary: Monetary) -> Result<Opti
         })?;
         revenue.push(units);
     }
+    let as_of = as_of(frame);
     Ok(Some(Customers {
         ids: CustomerIds(ids.clone()),
-        as_of: as_of(frame),
+        first_order: tenure_days.as_deref().map(|days| first_days(&as_of, days)),
+        as_of,
         recency_days,
         frequency,
         monetary: amounts,

@@ -67,6 +67,8 @@ pub struct Customers {
     pub monetary: Vec<f64>,
     /// Days from the first order to as-of; `None` where the input is a customer table without such a column.
     pub tenure_days: Option<Vec<f64>>,
+    /// Calendar day of the first order in the zone of the data, in days since 1970-01-01; `None` where there is no tenure.
+    pub first_order: Option<Vec<i32>>,
     /// Total amount in units of 10^-`decimals`.
     pub revenue: Vec<i64>,
     /// Decimals of `revenue`.
@@ -99,6 +101,7 @@ impl Customers {
             frequency: of(&self.frequency, rows),
             monetary: of(&self.monetary, rows),
             tenure_days: self.tenure_days.as_ref().map(|days| of(days, rows)),
+            first_order: self.first_order.as_ref().map(|days| of(days, rows)),
             revenue: of(&self.revenue, rows),
             decimals: self.decimals,
         })

@@ -297,9 +297,11 @@ fn customers(
             }
         })
         .collect();
+    let first = i64_column(ordered, FIRST)?.into_iter();
     Ok(Customers {
         recency_days: days(LAST)?,
         tenure_days: Some(days(FIRST)?),
+        first_order: Some(first.map(|time| as_of.day_of(time)).collect()),
         ids: CustomerIds(ids),
         as_of: as_of.name(),
         frequency,

@@ -16,7 +16,8 @@ use crate::compare::{Comparison, Moves, Space, Tiering, compare as compare_tieri
 use crate::config::{CompareConfig, Config, Monetary, grouped};
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::sketch;
-use crate::load::{CustomerIds, Customers, LabelQuery, common, labels, load};
+use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, common, labels, load};
+use crate::rules::{BUILT_IN, RuleSet, Segmented};
 use crate::store::{LooseFolder, read_model};
 use crate::{features, rules, tiers};
 
@@ -390,14 +391,51 @@ pub(super) fn of_placements(name: &str, model: &Model, placements: tiers::Placem
 }
 
 /// Segments of a rule map or rule file.
-fn by_rules(text: &str, _customers: &Customers) -> Result<(Tiering, Vec<Warning>)> {
-    Err(Error::NoTiering {
+fn by_rules(text: &str, customers: &Customers) -> Result<(Tiering, Vec<Warning>)> {
+    let path = Path::new(text);
+    let rules = if path.exists() || path.extension().is_some() {
+        RuleSet::parse(&read_model(path)?, path)?
+    } else {
+        RuleSet::built_in(text).map_err(|_| unknown(text))?
+    };
+    let mut warnings = rules.check()?;
+    let segmented = rules.fit(customers)?.segments(customers)?;
+    warnings.extend(segmented.warnings.clone());
+    Ok((of_segments(&rules.name, &segmented), warnings))
+}
+
+/// The segments of rules as one side of a comparison; who is in none is in the group [`NO_LABEL`].
+pub(super) fn of_segments(name: &str, segmented: &Segmented) -> Tiering {
+    let mut names: Vec<String> = segmented.names.iter().map(|name| name.en.clone()).collect();
+    let none = u32::try_from(names.len()).unwrap_or(u32::MAX);
+    let labels: Vec<u32> = segmented
+        .labels
+        .iter()
+        .map(|label| label.unwrap_or(none))
+        .collect();
+    if labels.contains(&none) {
+        names.push(NO_LABEL.to_owned());
+    }
+    Tiering {
+        name: name.to_owned(),
+        names,
+        labels,
+        ranked: false,
+        margins: None,
+    }
+}
+
+/// The error for a word that is neither a path nor a map.
+fn unknown(text: &str) -> Error {
+    let maps: Vec<&str> = BUILT_IN.iter().map(|map| map.name).collect();
+    Error::NoTiering {
         text: text.to_owned(),
-        found: "no file or folder has that name".to_owned(),
-        hint:
-            "give a run (`out/current`), a Parquet file with a customer and a label, or `clusters`"
-                .to_owned(),
-    })
+        found: "no file, folder or map has that name".to_owned(),
+        hint: format!(
+            "give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: {}",
+            maps.join(", ")
+        ),
+    }
 }
 
 /// Gives two sides of one name different ones: by column, else as they were written.

@@ -13,7 +13,8 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("features", &["load"]),
     ("cluster", &["features"]),
     ("tiers", &["load", "features", "cluster"]),
-    ("rules", &["load", "features"]),
+    // Natural breaks of a score are those of `cluster::breaks`: one concept, one place.
+    ("rules", &["load", "features", "cluster"]),
     // One adjusted Rand index and one silhouette for the whole program: those of `cluster`.
     (
         "compare",

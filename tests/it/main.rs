@@ -34,6 +34,10 @@ mod cluster;
 mod bands;
 // Ranks, names, keys, margins, profiles, warnings and scores.
 mod tiers;
+// Segment maps: what is proven of those that are built in, published and generated.
+mod maps;
+// Score schemes and segments on customers, and rule files that are refused.
+mod rules;
 // Two tierings of the same customers held against each other.
 mod compare;
 // What must hold for any orders.

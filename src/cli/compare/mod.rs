@@ -20,7 +20,9 @@ A and B are each one of:
   out, out/current, a folder in out/runs     the tiers of a published run
   FILE.parquet                               any table with a customer and a label
   clusters                                   tiers fitted now, by the config
+  eight, grid-10, … or rules.toml            segments of a rule map (`tiermill maps`) or rule file
 
+  tiermill compare eight clusters
   tiermill compare segments.parquet out/current
   tiermill compare out/runs/<last week> out/current --plan
   tiermill compare out out --label tier --label segment
@@ -29,7 +31,7 @@ A and B are each one of:
 Recency, frequency and amounts come from the run, where a side is one; else from --input.
 Nothing is written without --out.")]
 pub(super) struct CompareArgs {
-    /// A tiering: a run, a table of labels, or `clusters`
+    /// A tiering: a run, a table of labels, `clusters`, a rule map or rule file
     a: String,
     /// The tiering to hold against it
     b: String,
