@@ -2,8 +2,9 @@
 //!
 //! In: a cross table, and which sides know ranks. Out: a [`Matching`].
 //! Invariant: each tier of A with customers has one counterpart. Tiers of the same names belong together; else ranks, where
-//! both sides have them and are equally many; else the assignment in which most customers stay. With more tiers in A than
-//! in B, those left over go where most of their customers are. A tier of B that is left over stands for none.
+//! both sides have them and are equally many; else the assignment in which most customers stay, as far as its pairs make
+//! sense: one that holds neither most customers of its tier of A nor of its tier of B is only what was left. Tiers of A
+//! without such a pair go where most of their customers are. A tier of B that is left over stands for none.
 
 use serde::Serialize;
 
@@ -17,7 +18,7 @@ pub enum Pairing {
     Names,
     /// Both sides are ranked, and equally many.
     Ranks,
-    /// One to one, so that most customers stay (Kuhn 1955).
+    /// So that most customers stay (Kuhn 1955).
     Overlap,
 }
 
@@ -46,11 +47,20 @@ impl Matching {
             };
         }
         let assigned = assignment(&table.customers, table.columns.len());
+        let most = |cells: &mut dyn Iterator<Item = u64>| cells.max().unwrap_or(0);
+        let makes_sense = |row: &[u64], column: usize| {
+            let of_column = &mut table.customers.iter().map(|row| row[column]);
+            let of_row = &mut row.iter().copied();
+            0 < row[column] && (row[column] == most(of_row) || row[column] == most(of_column))
+        };
         let counterparts = table.customers.iter().zip(assigned);
         Self {
             by: Pairing::Overlap,
             counterparts: counterparts
-                .map(|(row, assigned)| assigned.filter(|&column| 0 < row[column]).or(largest(row)))
+                .map(|(row, assigned)| {
+                    let pair = assigned.filter(|&column| makes_sense(row, column));
+                    pair.or(largest(row))
+                })
                 .collect(),
         }
     }

@@ -510,6 +510,14 @@ fn tiers_are_matched_by_name_then_by_rank_then_by_overlap() {
         counterparts(&table, (true, true)),
         (Pairing::Names, vec![Some(1), Some(0)])
     );
+    // What is left over is no pair: one customer of the third tier lies in the first of B, and most of both are elsewhere.
+    let mut table = CrossTable::of_counts(vec![vec![6, 90, 0], vec![0, 1, 70], vec![1, 40, 0]]);
+    table.rows = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let expected = vec![Some(1), Some(2), Some(1)];
+    assert_eq!(
+        counterparts(&table, (false, true)),
+        (Pairing::Overlap, expected)
+    );
     // Four tiers for two: the two best fits are taken, the third goes where most are, the empty one nowhere.
     let mut table = CrossTable::of_counts(vec![vec![8, 0], vec![7, 2], vec![1, 5], vec![0, 0]]);
     table.rows = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
@@ -729,7 +737,7 @@ fn customers_of_one_side_only_are_counted_and_told() {
     );
     assert_snapshot!(ran.problem(), @"
     exit 0
-    warning: 1 customers are only in grades.parquet, 2 only in assignments.parquet; they are not compared [only_in_one]
+    warning: customers only in grades.parquet: 1, only in assignments.parquet: 2; they are not compared [only_in_one]
     ");
 }
 
@@ -739,7 +747,67 @@ fn a_comparison_as_people_read_it() {
     let ran = work
         .tiermill("compare grades.parquet assignments.parquet --plan --quiet")
         .success();
-    assert_snapshot!(ran.answer(), @"");
+    assert_snapshot!(ran.answer(), @"
+    6 customers in both, as of 2024-01-31
+    A = grades.parquet: 7 customers, 1 of them only here
+    B = assignments.parquet: 8 customers, 2 of them only here
+
+    Tiers
+     A   Tier  Customers   Share   Revenue   Share  Per customer
+     A1  a             3  50.0 %  2,250.50  72.8 %        750.17
+     A2  b             2  33.3 %    830.25  26.9 %        415.12
+     A3  c             1  16.7 %        10   0.3 %            10
+
+     B   Tier    Customers   Share   Revenue   Share  Per customer
+     B1  Best            3  50.0 %  2,400.50  77.7 %        800.17
+     B2  Middle          2  33.3 %    680.25  22.0 %        340.12
+     B3  Last            1  16.7 %        10   0.3 %            10
+
+    Customers by tier of A (rows) and of B
+           B1  B2  B3
+     A1 a   2   1   ·
+     A2 b   1   1   ·
+     A3 c   ·   ·   1
+
+    Agreement (1 the same, 0 as by chance)
+    Adjusted Rand -0.023, adjusted mutual information -0.015
+    V-measure 0.457 (homogeneity 0.457, completeness 0.457), variation of information 1.099 nats
+    66.7 % of the customers are in the most frequent tier of A of their tier in B, 66.7 % the other way round
+
+    Value
+                                   A       B  Random A  Random B
+     Gini of revenue           0.272   0.312     0.208     0.151
+     Top tier: revenue        72.8 %  77.7 %    59.2 %    46.7 %
+     Top tier: customers      50.0 %  50.0 %    50.0 %    50.0 %
+     Best 20 %: revenue       29.1 %  31.1 %    28.6 %    27.5 %
+     η² recency_days           0.999   0.468     0.370     0.487
+     η² frequency              0.660   0.776     0.488     0.240
+     η² monetary               0.571   0.725     0.493     0.236
+     η² recency_days, scaled   0.979   0.312     0.357     0.474
+     η² frequency, scaled      0.733   0.793     0.485     0.238
+     η² monetary, scaled       0.719   0.755     0.502     0.243
+     Silhouette                0.265  -0.098    -0.198    -0.279
+     Balance of sizes          0.921   0.921     0.921     0.921
+    Random: customers dealt at random into tiers of the sizes of A, of B. Gini 0: all tiers spend alike.
+    No tiering can exceed a Gini of 0.367, that of single customers.
+
+    2 customers (33.3 %) with a revenue of 1,450 change places; tiers are matched so that most customers stay
+    - 1 customer that A calls a is, by B, Middle: last order 9 days ago (all of a: 5), 0.87 times the spend
+    - 1 customer that A calls b is, by B, Best: last order 200 days ago (all of b: 205), twice the spend
+
+    Plan: if assignments.parquet takes the place of grades.parquet
+    Customers
+     Segment of B  Takes the place of  Before  Leave  Enter  After  Net
+     Best          a                        3      1      1      3    0
+     Middle        b                        2      1      1      2    0
+     Last          c                        1      0      0      1    0
+
+    Revenue
+     Segment of B    Before  Leaves  Enters     After   Net
+     Best          2,250.50     650     800  2,400.50  +150
+     Middle          830.25     800     650    680.25  -150
+     Last                10       0       0        10     0
+    ");
     let widest = ran
         .stdout
         .lines()
@@ -860,7 +928,7 @@ fn customers_without_a_label_are_a_group_of_their_own() {
     assert_eq!(found["customers"], 8);
     assert_snapshot!(ran.problem(), @"
     exit 0
-    warning: 2 customers of `holes.parquet` have no `segment`: they are the group (none) [customers_without_label]
+    warning: customers of `holes.parquet` without `segment`: 2; they are the group (none) [customers_without_label]
     ");
 }
 
@@ -962,24 +1030,112 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     work.write("published/manifest.json", "{}");
     work.write("file", "");
     let told = |arguments: &str| work.tiermill(&format!("compare {arguments}")).problem();
-    assert_snapshot!(told("numbers.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("others.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("twice.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("wide.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("floats.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("many.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("nobody.parquet assignments.parquet --label one"), @"");
-    assert_snapshot!(told("grades.parquet assignments.parquet --label grad"), @"");
-    assert_snapshot!(told("grades.parquet assignments.parquet --label a --label b --label c"), @"");
-    assert_snapshot!(told("gardes assignments.parquet"), @"");
-    assert_snapshot!(told("gardes.parquet assignments.parquet"), @"");
-    assert_snapshot!(told("model.json assignments.parquet"), @"");
-    assert_snapshot!(told("fitted assignments.parquet"), @"");
-    assert_snapshot!(told("grades.parquet grades.parquet"), @"");
-    assert_snapshot!(told("clusters assignments.parquet"), @"");
-    assert_snapshot!(told("grades.parquet assignments.parquet --out published"), @"");
-    assert_snapshot!(told("grades.parquet assignments.parquet --out file"), @"");
-    assert_snapshot!(told("grades.parquet assignments.parquet --input nowhere --customer id --time t"), @"");
+    assert_snapshot!(told("numbers.parquet assignments.parquet"), @"
+    exit 1
+    error: customer ids are i64 in `numbers.parquet` and str in `assignments.parquet`
+
+    hint: write both with one type: `007` and 7 may be two customers, so texts and numbers are not compared
+    ");
+    assert_snapshot!(told("others.parquet assignments.parquet"), @"
+    exit 1
+    error: `others.parquet` and `assignments.parquet` have no customer in common
+
+    hint: are both of the same shop? Customers are compared as they are written, capitals and blanks included
+    ");
+    assert_snapshot!(told("twice.parquet assignments.parquet"), @"
+    exit 1
+    error: customer `z` has 2 rows in `twice.parquet`, expected one with its tier
+
+    hint: a table of tiers has one row for each customer; drop the copies where it is written
+    ");
+    assert_snapshot!(told("wide.parquet assignments.parquet"), @"
+    exit 2
+    error: `label` is not set
+
+    hint: name the column with the tiers: `--label COLUMN`; columns found: id, one, two
+    ");
+    assert_snapshot!(told("floats.parquet assignments.parquet"), @"
+    exit 1
+    error: column `share` of `floats.parquet` is f64, expected labels: a text or a whole number
+
+    hint: name another column with `--label`
+    ");
+    assert_snapshot!(told("many.parquet assignments.parquet"), @"
+    exit 1
+    error: column `grade` of `many.parquet` has more than 1000 different values, expected the names of tiers
+
+    hint: name the column with the tiers: `--label COLUMN`
+    ");
+    assert_snapshot!(told("nobody.parquet assignments.parquet --label one"), @"
+    exit 2
+    error: `customer` is not set
+
+    hint: name the column with the customers: `--customer COLUMN`; columns found: who_knows, one, two
+    ");
+    assert_snapshot!(told("grades.parquet assignments.parquet --label grad"), @"
+    exit 1
+    error: `grades.parquet` has no column `grad`
+
+    hint: columns found: `id`, `grade`
+    ");
+    assert_snapshot!(told("grades.parquet assignments.parquet --label a --label b --label c"), @"
+    exit 2
+    error: `label` is 3 columns, expected one for both sides, or one for each
+    ");
+    assert_snapshot!(told("gardes assignments.parquet"), @"
+    exit 1
+    error: `gardes` is no tiering: no file, folder or map has that name
+
+    hint: give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
+    ");
+    assert_snapshot!(told("gardes.parquet assignments.parquet"), @"
+    exit 1
+    error: no such file or folder: `gardes.parquet`
+
+    hint: a path on the command line is taken from the current folder, a path in a config file from the folder of that file
+    ");
+    assert_snapshot!(told("model.json assignments.parquet"), @"
+    exit 1
+    error: `model.json` is no tiering: it is a JSON document
+
+    hint: give the folder of the run, or its assignments.parquet
+    ");
+    assert_snapshot!(told("fitted assignments.parquet"), @"
+    exit 1
+    error: `fitted` is no tiering: it is a run without assignments
+
+    hint: `tiermill assign --model` makes one with them
+    ");
+    assert_snapshot!(told("grades.parquet grades.parquet"), @"
+    exit 2
+    error: `input` is not set
+
+    hint: neither side brings recency, frequency and amounts along: give the orders with `--input PATH`
+    ");
+    assert_snapshot!(told("clusters assignments.parquet"), @"
+    exit 2
+    error: `input` is not set
+
+    hint: `clusters` are fitted on orders: give them with `--input PATH`
+    ");
+    assert_snapshot!(told("grades.parquet assignments.parquet --out published"), @"
+    exit 1
+    error: `published/manifest.json` exists already
+
+    hint: a published run is never changed; give `--out` another folder
+    ");
+    assert_snapshot!(told("grades.parquet assignments.parquet --out file"), @"
+    exit 1
+    error: `file` is a file, expected a folder
+
+    hint: give `--out` a folder
+    ");
+    assert_snapshot!(told("grades.parquet assignments.parquet --input nowhere --customer id --time t"), @"
+    exit 1
+    error: no such file or folder: `nowhere`
+
+    hint: a path on the command line is taken from the current folder, a path in a config file from the folder of that file
+    ");
 }
 
 #[test]
