@@ -191,7 +191,7 @@ fn reconciliation(rows: &Reconciliation) -> String {
 }
 
 /// A table without lines; `true` aligns a column to the right.
-fn table(columns: &[(&str, bool)]) -> Table {
+pub(super) fn table(columns: &[(&str, bool)]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|(name, _)| *name));

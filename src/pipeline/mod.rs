@@ -6,6 +6,7 @@
 
 mod generate;
 mod model;
+mod rule_sets;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
+pub use rule_sets::{Frozen, freeze, rule_set};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};
@@ -25,6 +27,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
+use crate::rules::RuleSet;
 use crate::store::{
     Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
 };
@@ -164,6 +167,7 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
 /// What cannot be read at all; a broken limit is part of the answer.
 pub fn check(config: &Config) -> Result<Checked> {
     tables::check_name(&config.input.customer)?;
+    let rules = rule_set(config)?;
     let (loaded, broken) = survey(&config.input, &config.rfm)?;
     Ok(Checked {
         files: loaded.inputs.len(),
@@ -172,7 +176,10 @@ pub fn check(config: &Config) -> Result<Checked> {
         faults: loaded.reconciliation.faults(),
         rows: loaded.reconciliation,
         max_rejected: config.input.max_rejected,
-        warnings: loaded.warnings,
+        warnings: match rules {
+            Some(rules) => [loaded.warnings, rules.check()?].concat(),
+            None => loaded.warnings,
+        },
         broken,
     })
 }
@@ -182,6 +189,7 @@ struct Job<'a> {
     command: &'static str,
     config: &'a Config,
     folder: RunFolder,
+    rules: Option<RuleSet>,
     /// The model that was given; `None` where the job fits its own.
     model: Option<ModelFile>,
     observe: Observer<'a>,
@@ -201,6 +209,7 @@ impl<'a> Job<'a> {
         Ok(Self {
             command,
             config,
+            rules: rule_set(config)?,
             folder: RunFolder::open(Path::new(&config.output.out))?,
             model: None,
             observe,
@@ -237,12 +246,14 @@ impl<'a> Job<'a> {
         )?;
         drop(matrix);
         let scores = rules::quintiles(customers)?;
+        let fit_rules = |rules: &RuleSet| rules.fit(customers);
+        let rules = self.rules.as_ref().map(fit_rules).transpose()?;
         let model = Model::new(
             self.config,
             customers,
             fitted.columns,
             &clusters,
-            (&ranked, scores),
+            (&ranked, scores, rules),
         )?;
         let mut warnings = fitted.warnings;
         warnings.extend(clusters.warnings);
@@ -267,11 +278,14 @@ impl<'a> Job<'a> {
     ) -> Result<Report> {
         let customers = &loaded.customers;
         let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
-        let (placements, document) = self.stage(Stage::Tiers, |_| {
+        let (placements, segmented, document) = self.stage(Stage::Tiers, |_| {
             let matrix = features::matrix(customers, &model.features)?;
             let placements = tiers::place(matrix.view(), &placer);
             let mut warnings = loaded.warnings.clone();
             warnings.extend(choice.warnings);
+            let segmented = model.rules.as_ref().map(|rules| rules.segments(customers));
+            let segmented = segmented.transpose()?;
+            warnings.extend(segmented.iter().flat_map(|found| found.warnings.clone()));
             let document = TiersDocument {
                 as_of: customers.as_of.text.clone(),
                 customers: customers.len() as u64,
@@ -288,14 +302,15 @@ impl<'a> Job<'a> {
                 breaks: model.breaks.clone(),
                 warnings,
             };
-            Ok((placements, document))
+            Ok((placements, segmented, document))
         })?;
         (self.observe)(Stage::Write);
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
         if assign {
             let scores = rules::score(customers, &model.scores);
-            let mut table = tables::assignments(customers, &placements, &scores, model)?;
+            let mut table =
+                tables::assignments(customers, &placements, (&scores, segmented.as_ref()), model)?;
             staging.parquet("assignments.parquet", &mut table)?;
         }
         staging.json("tiers.json", &document)?;

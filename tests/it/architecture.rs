@@ -26,7 +26,9 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
     (
         "cli",
-        &["pipeline", "load", "cluster", "tiers", "generate", "store"],
+        &[
+            "pipeline", "load", "cluster", "tiers", "rules", "generate", "store",
+        ],
     ),
     ("lib", &["cli"]),
 ];
