@@ -7,6 +7,7 @@ use anstyle::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
+use super::compare::summary;
 use crate::cluster::Quality;
 use crate::config::{Share, grouped};
 use crate::load::Reconciliation;
@@ -43,6 +44,9 @@ pub(super) fn report(report: &Report, explain: bool) -> String {
         text,
         "Code: recency, frequency, monetary; 1 is better than the mean of all customers. Recency (days), orders and monetary are medians.\n"
     );
+    if let Some(compared) = &report.comparison {
+        let _ = writeln!(text, "{}", summary(&compared.comparison));
+    }
     let _ = writeln!(text, "{}", reconciliation(&report.rows));
     let _ = writeln!(
         text,
@@ -83,6 +87,8 @@ fn purpose(file: &str) -> &'static str {
         "tiers.json" => "what the tiers are",
         "model.json" => "what `tiermill assign` needs",
         "manifest.json" => "inputs, rows, timings, hashes",
+        "comparison.json" => "the rules against the tiers",
+        "moved.parquet" => "who changes places between the two",
         "rejected.parquet" => "rows that were not used, and why",
         _ => "",
     }

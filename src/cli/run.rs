@@ -23,7 +23,11 @@ pub(super) fn job(
     work: impl FnOnce(&Config, Observer<'_>) -> Result<Report>,
 ) -> Result<ExitCode> {
     let report = {
-        let mut progress = Progress::new(config.output.quiet, &Stage::ALL);
+        let stages: &[Stage] = match config.rules {
+            Some(_) => &Stage::WITH_RULES,
+            None => &Stage::ALL,
+        };
+        let mut progress = Progress::new(config.output.quiet, stages);
         work(config, &mut |stage| progress.stage(stage))?
     };
     problem::print_warnings(&report.tiers.warnings);

@@ -7,18 +7,21 @@
 mod check;
 mod file;
 mod options;
+mod rules;
 mod values;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use chrono_tz::Tz;
+use toml::Table;
 
 pub use file::{merge, parse};
 pub use options::{
     ClusterOptions, CodeName, FeatureOptions, FeaturesOptions, InputOptions, Options,
-    OutputOptions, RfmOptions, TiersOptions, catalogue,
+    OutputOptions, RfmOptions, RulesOptions, TiersOptions, catalogue,
 };
+pub use rules::{is_rule_file, with_rules};
 pub use values::{
     Algorithm, Count, Days, Feature, Format, K, Level, Method, Monetary, Recency, Refunds, Scale,
     Share, Transform, grouped,
@@ -44,6 +47,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// For `tiers`.
     pub tiers: TiersConfig,
+    /// For `rules`; `None`: customers get no segments.
+    pub rules: Option<RulesConfig>,
     /// For `store` and `cli`.
     pub output: OutputConfig,
     /// The same settings as they would be written down; for the manifest and `tiermill config`.
@@ -183,6 +188,15 @@ pub struct TiersConfig {
     pub code_names: BTreeMap<String, CodeName>,
 }
 
+/// Fixed rules beside the tiers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RulesConfig {
+    /// A built-in map.
+    pub map: Option<String>,
+    /// A rule file, or what is laid over the map.
+    pub definition: Table,
+}
+
 /// What is written, and where.
 #[derive(Debug, Clone)]
 pub struct OutputConfig {
@@ -257,6 +271,7 @@ pub fn defaults() -> Options {
             rank_by: Some(Feature::Monetary),
             ..TiersOptions::default()
         },
+        rules: RulesOptions::default(),
         output: OutputOptions {
             out: Some("out".to_owned()),
             format: Some(Format::Human),

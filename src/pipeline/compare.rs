@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use serde::Serialize;
 
-use super::{Model, Observer, Stage};
+use super::{Model, Observer, Stage, rule_set};
 use crate::cluster::cluster;
 use crate::compare::{Comparison, Moves, Space, Tiering, compare as compare_tierings};
 use crate::config::{CompareConfig, Config, Monetary, grouped};
@@ -23,6 +23,8 @@ use crate::{features, rules, tiers};
 
 /// The word for tiers that are fitted on the spot.
 const CLUSTERS: &str = "clusters";
+/// The word for the rules of the config.
+const RULES: &str = "rules";
 /// Columns of moved.parquet after the customer.
 const MOVED: [&str; 5] = ["tier_a", "tier_b", "margin", "decides", "revenue"];
 
@@ -119,6 +121,45 @@ pub fn compare(
     Ok(compared)
 }
 
+/// The comparison that belongs to a run with rules: those rules against the tiers that were found.
+pub(super) struct InRun {
+    /// comparison.json.
+    pub(super) compared: Compared,
+    /// moved.parquet.
+    pub(super) moved: DataFrame,
+}
+
+/// Holds the segments of a run against its tiers, in the space of its model.
+pub(super) fn in_run(
+    customers: &Customers,
+    model: &Model,
+    placements: &tiers::Placements,
+    (name, segmented): (&str, &Segmented),
+) -> Result<InRun> {
+    let a = of_segments(name, segmented);
+    let b = of_placements(CLUSTERS, model, placements.clone());
+    let space = Space::new(customers, &model.features)?;
+    let (comparison, moves) = compare_tierings(&space, &a, &b, model.seed)?;
+    let n = customers.len() as u64;
+    Ok(InRun {
+        moved: moved_table(customers, (&a, &b), &moves)?,
+        compared: Compared {
+            as_of: customers.as_of.text.clone(),
+            comparison,
+            coverage: Coverage {
+                customers_a: n,
+                customers_b: n,
+                only_a: 0,
+                only_b: 0,
+                without_orders: 0,
+            },
+            // They are those of the run, and stand in tiers.json.
+            warnings: Vec::new(),
+            files: Vec::new(),
+        },
+    })
+}
+
 /// Where a tiering comes from.
 #[derive(Debug, Clone)]
 enum Origin {
@@ -137,7 +178,7 @@ fn origin(text: &str) -> Result<Origin> {
         return of_folder(text, path);
     }
     let named = |extension: &str| path.extension().is_some_and(|own| own == extension);
-    if named("toml") || (!path.exists() && !text.contains(['/', '*', '.'])) {
+    if named("toml") || text == RULES || (!path.exists() && !text.contains(['/', '*', '.'])) {
         return Ok(Origin::Rules(text.to_owned()));
     }
     if named("json") {
@@ -346,7 +387,7 @@ fn place(
             Ok(of_base(tiering))
         }
         Side::Rules(text) => {
-            let (tiering, told) = by_rules(&text, customers)?;
+            let (tiering, told) = by_rules(&text, config, customers)?;
             warnings.extend(told);
             Ok(of_base(tiering))
         }
@@ -373,7 +414,7 @@ fn clusters(config: &Config, customers: &Customers) -> Result<(Tiering, Vec<Warn
         customers,
         fitted.columns,
         &clusters,
-        (&ranked, scores),
+        (&ranked, scores, None),
     )?;
     let placements = tiers::place(matrix.view(), &model.placer()?);
     Ok((of_placements(CLUSTERS, &model, placements), warnings))
@@ -391,9 +432,19 @@ pub(super) fn of_placements(name: &str, model: &Model, placements: tiers::Placem
 }
 
 /// Segments of a rule map or rule file.
-fn by_rules(text: &str, customers: &Customers) -> Result<(Tiering, Vec<Warning>)> {
+fn by_rules(
+    text: &str,
+    config: &CompareConfig,
+    customers: &Customers,
+) -> Result<(Tiering, Vec<Warning>)> {
     let path = Path::new(text);
-    let rules = if path.exists() || path.extension().is_some() {
+    let own = config.job.as_ref().map(rule_set).transpose()?.flatten();
+    let rules = if text == RULES {
+        own.ok_or_else(|| Error::Missing {
+            key: "rules",
+            hint: "name them: `--rules eight`, or a table [rules] in tiermill.toml".to_owned(),
+        })?
+    } else if path.exists() || path.extension().is_some() {
         RuleSet::parse(&read_model(path)?, path)?
     } else {
         RuleSet::built_in(text).map_err(|_| unknown(text))?
@@ -541,6 +592,21 @@ fn left_out(coverage: Coverage, (a, b): (&str, &str)) -> Vec<Warning> {
     warnings
 }
 
+/// Refuses a customer column that has the name of one of ours.
+///
+/// # Errors
+/// [`Error::Conflict`].
+pub(super) fn check_name(customer: &str) -> Result<()> {
+    if MOVED.contains(&customer) {
+        return Err(Error::Conflict {
+            first: format!("`customer = \"{customer}\"`"),
+            second: format!("the column `{customer}` of moved.parquet"),
+            hint: "rename the customer column in the input".to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// moved.parquet.
 ///
 /// # Errors
@@ -551,13 +617,7 @@ pub(super) fn moved_table(
     moves: &Moves,
 ) -> Result<DataFrame> {
     let ids = customers.ids.select(&moves.rows)?.series().clone();
-    if MOVED.contains(&ids.name().as_str()) {
-        return Err(Error::Conflict {
-            first: format!("the customer column `{}`", ids.name()),
-            second: format!("the column `{}` of moved.parquet", ids.name()),
-            hint: "rename the customer column in the input".to_owned(),
-        });
-    }
+    check_name(ids.name())?;
     let names = |column: &str, tiering: &Tiering, labels: &[u32]| {
         let names = tiering.names.iter().map(String::as_str);
         let names = StringChunked::from_iter_values(column.into(), names);

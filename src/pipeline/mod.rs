@@ -7,6 +7,7 @@
 mod compare;
 mod generate;
 mod model;
+mod rule_sets;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
+pub use rule_sets::{Frozen, freeze, rule_set};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};
@@ -27,6 +29,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
+use crate::rules::RuleSet;
 use crate::store::{
     Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
 };
@@ -57,6 +60,16 @@ impl Stage {
         Self::Features,
         Self::Cluster,
         Self::Tiers,
+        Self::Write,
+    ];
+
+    /// The stages of a run with rules, in order.
+    pub const WITH_RULES: [Self; 6] = [
+        Self::Load,
+        Self::Features,
+        Self::Cluster,
+        Self::Tiers,
+        Self::Compare,
         Self::Write,
     ];
 
@@ -93,6 +106,9 @@ pub struct Report {
     /// tiers.json.
     #[serde(flatten)]
     pub tiers: TiersDocument,
+    /// comparison.json, where the config has rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Compared>,
     /// Names of the files in `directory`.
     pub files: Vec<String>,
 }
@@ -172,6 +188,7 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
 /// What cannot be read at all; a broken limit is part of the answer.
 pub fn check(config: &Config) -> Result<Checked> {
     tables::check_name(&config.input.customer)?;
+    let rules = rule_set(config)?;
     let (loaded, broken) = survey(&config.input, &config.rfm)?;
     Ok(Checked {
         files: loaded.inputs.len(),
@@ -180,7 +197,10 @@ pub fn check(config: &Config) -> Result<Checked> {
         faults: loaded.reconciliation.faults(),
         rows: loaded.reconciliation,
         max_rejected: config.input.max_rejected,
-        warnings: loaded.warnings,
+        warnings: match rules {
+            Some(rules) => [loaded.warnings, rules.check()?].concat(),
+            None => loaded.warnings,
+        },
         broken,
     })
 }
@@ -190,6 +210,7 @@ struct Job<'a> {
     command: &'static str,
     config: &'a Config,
     folder: RunFolder,
+    rules: Option<RuleSet>,
     /// The model that was given; `None` where the job fits its own.
     model: Option<ModelFile>,
     observe: Observer<'a>,
@@ -206,9 +227,13 @@ struct Choice {
 impl<'a> Job<'a> {
     fn open(command: &'static str, config: &'a Config, observe: Observer<'a>) -> Result<Self> {
         tables::check_name(&config.input.customer)?;
+        if config.rules.is_some() {
+            compare::check_name(&config.input.customer)?;
+        }
         Ok(Self {
             command,
             config,
+            rules: rule_set(config)?,
             folder: RunFolder::open(Path::new(&config.output.out))?,
             model: None,
             observe,
@@ -245,12 +270,14 @@ impl<'a> Job<'a> {
         )?;
         drop(matrix);
         let scores = rules::quintiles(customers)?;
+        let fit_rules = |rules: &RuleSet| rules.fit(customers);
+        let rules = self.rules.as_ref().map(fit_rules).transpose()?;
         let model = Model::new(
             self.config,
             customers,
             fitted.columns,
             &clusters,
-            (&ranked, scores),
+            (&ranked, scores, rules),
         )?;
         let mut warnings = fitted.warnings;
         warnings.extend(clusters.warnings);
@@ -275,11 +302,14 @@ impl<'a> Job<'a> {
     ) -> Result<Report> {
         let customers = &loaded.customers;
         let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
-        let (placements, document) = self.stage(Stage::Tiers, |_| {
+        let (placements, segmented, document) = self.stage(Stage::Tiers, |_| {
             let matrix = features::matrix(customers, &model.features)?;
             let placements = tiers::place(matrix.view(), &placer);
             let mut warnings = loaded.warnings.clone();
             warnings.extend(choice.warnings);
+            let segmented = model.rules.as_ref().map(|rules| rules.segments(customers));
+            let segmented = segmented.transpose()?;
+            warnings.extend(segmented.iter().flat_map(|found| found.warnings.clone()));
             let document = TiersDocument {
                 as_of: customers.as_of.text.clone(),
                 customers: customers.len() as u64,
@@ -296,38 +326,43 @@ impl<'a> Job<'a> {
                 breaks: model.breaks.clone(),
                 warnings,
             };
-            Ok((placements, document))
+            Ok((placements, segmented, document))
         })?;
+        let mut comparison = match (&model.rules, &segmented) {
+            (Some(fitted), Some(segmented)) if assign => {
+                let rules = (fitted.rules.name.as_str(), segmented);
+                let compare = |_: &Config| compare::in_run(customers, model, &placements, rules);
+                Some(self.stage(Stage::Compare, compare)?)
+            }
+            _ => None,
+        };
         (self.observe)(Stage::Write);
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
         if assign {
             let scores = rules::score(customers, &model.scores);
-            let mut table = tables::assignments(customers, &placements, &scores, model)?;
+            let mut table =
+                tables::assignments(customers, &placements, (&scores, segmented.as_ref()), model)?;
             staging.parquet("assignments.parquet", &mut table)?;
         }
         staging.json("tiers.json", &document)?;
         staging.json("model.json", model)?;
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
+        if let Some(found) = &mut comparison {
+            staging.json("comparison.json", &found.compared)?;
+            staging.parquet("moved.parquet", &mut found.moved)?;
+        }
         self.timings
             .insert(Stage::Write.name().to_owned(), seconds(start));
         let published = self.write_manifest(staging, loaded, model.seed, assign)?;
-        let mut files: Vec<String> = vec![
-            "tiers.json".into(),
-            "model.json".into(),
-            "manifest.json".into(),
-            "rejected.parquet".into(),
-        ];
-        if assign {
-            files.insert(0, "assignments.parquet".to_owned());
-        }
         Ok(Report {
             command: self.command,
             run_id: published.run_id,
             directory: published.path,
             rows: loaded.reconciliation.clone(),
             tiers: document,
-            files,
+            files: files(assign, comparison.is_some()),
+            comparison: comparison.map(|found| found.compared),
         })
     }
 
@@ -387,6 +422,21 @@ impl<'a> Job<'a> {
         let digest = hex::encode(hash.finalize());
         format!("{}-{}", customers.as_of.date, &digest[..8])
     }
+}
+
+/// Names of the files of a run, as they are told.
+fn files(assign: bool, compared: bool) -> Vec<String> {
+    let told = [
+        ("assignments.parquet", assign),
+        ("tiers.json", true),
+        ("model.json", true),
+        ("comparison.json", compared),
+        ("moved.parquet", compared),
+        ("manifest.json", true),
+        ("rejected.parquet", true),
+    ];
+    let there = told.into_iter().filter(|&(_, there)| there);
+    there.map(|(name, _)| name.to_owned()).collect()
 }
 
 fn seconds(start: Instant) -> Value {

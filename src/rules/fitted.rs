@@ -303,6 +303,26 @@ impl FittedRules {
         })
     }
 
+    /// Whether there is a list of cut points for each score that is needed, as long as its bands ask for.
+    pub fn fits(&self) -> bool {
+        let mut groups = 1;
+        (0..3).all(|dimension| {
+            let best = self.rules.schemes[dimension].best();
+            let lists = self.cuts.of(dimension).map(|lists| &lists.0);
+            let sound = match lists {
+                None => !self.rules.needs(dimension),
+                Some(lists) => {
+                    [1, groups].contains(&lists.len())
+                        && lists.iter().all(|list| list.len() + 1 == best)
+                }
+            };
+            if self.rules.nested && lists.is_some() {
+                groups *= best;
+            }
+            sound
+        })
+    }
+
     /// Scores every customer in the dimensions that the rules look at.
     fn scores(&self, customers: &Customers) -> Result<Scores> {
         let n = customers.len();

@@ -12,7 +12,7 @@ use super::condition::{Quantity, number};
 use super::proof::{Proof, prove};
 use super::scheme::{KEYS as SCHEME_KEYS, Scheme};
 use super::segment::{Segment, SegmentName, check_first_orders, check_names, rename, segments};
-use super::table::At;
+use super::table::{At, shortened};
 use crate::error::{Result, RuleFault, Warning};
 
 const TOP_KEYS: [&str; 9] = [
@@ -231,15 +231,31 @@ impl RuleSet {
         (dimension..last).any(|dimension| self.uses(dimension))
     }
 
+    /// What was written under a key of [`RuleSet::difference`], shortened.
+    pub fn part(&self, key: &str) -> String {
+        if key == "name" {
+            return self.name.clone();
+        }
+        let mut keys = key.split('.');
+        let first = keys.next().and_then(|key| self.source.get(key));
+        let value = keys.try_fold(first, |value, key| Some(value?.as_table()?.get(key)));
+        match value.flatten() {
+            Some(value) => shortened(&value.to_string()),
+            None => "not set".to_owned(),
+        }
+    }
+
     /// The key under which two sets do not mean the same; none where they do.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
         const SCORES: [&str; 3] = ["scores.recency", "scores.frequency", "scores.monetary"];
+        if self.name != other.name {
+            return Some("name");
+        }
         let dimension = (0..3).find(|&d| self.schemes[d] != other.schemes[d]);
         if let Some(dimension) = dimension {
             return Some(SCORES[dimension]);
         }
         let parts = [
-            ("name", self.name != other.name),
             ("scores.nested", self.nested != other.nested),
             ("scores.weights", self.weights != other.weights),
             ("merge-equal", self.merge_equal != other.merge_equal),

@@ -103,7 +103,7 @@ impl At<'_> {
 }
 
 /// Enough of a value to recognise it.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     const SHOWN: usize = 60;
     if text.chars().count() <= SHOWN {
         return text.to_owned();

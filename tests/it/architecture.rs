@@ -32,7 +32,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     (
         "cli",
         &[
-            "pipeline", "load", "cluster", "tiers", "compare", "generate", "store",
+            "pipeline", "load", "cluster", "tiers", "rules", "compare", "generate", "store",
         ],
     ),
     ("lib", &["cli"]),

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+pub(super) use text::summary;
+
 use super::progress::Progress;
 use super::{JobArgs, print, print_json, problem, with_threads};
 use crate::config::{Config, Format};
@@ -20,9 +22,11 @@ A and B are each one of:
   out, out/current, a folder in out/runs     the tiers of a published run
   FILE.parquet                               any table with a customer and a label
   clusters                                   tiers fitted now, by the config
-  eight, grid-10, … or rules.toml            segments of a rule map (`tiermill maps`) or rule file
+  rules                                      segments of the rules of the config
+  eight, grid-10, … or RULES.toml            segments of a rule map (`tiermill maps`) or rule file
 
   tiermill compare eight clusters
+  tiermill compare rules clusters --rules my-rules.toml
   tiermill compare segments.parquet out/current
   tiermill compare out/runs/<last week> out/current --plan
   tiermill compare out out --label tier --label segment
@@ -46,8 +50,8 @@ pub(super) struct CompareArgs {
 }
 
 pub(super) fn compare(args: &CompareArgs) -> Result<ExitCode> {
-    let flags = &args.job.options;
-    let config = Config::for_comparison(flags, &args.job.file()?)?;
+    let [flags, file] = args.job.layers()?;
+    let config = Config::for_comparison(&flags, &file)?;
     with_threads(config.output.threads)?;
     if 2 < args.label.len() {
         return Err(Error::BadValue {

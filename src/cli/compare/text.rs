@@ -15,6 +15,8 @@ use crate::pipeline::Compared;
 const BESIDE: usize = 8;
 /// Flows that are told in words.
 const FLOWS: usize = 5;
+/// The same in the report of a run.
+const FLOWS_OF_RUN: usize = 3;
 
 /// The answer of `compare`.
 pub(super) fn compared(compared: &Compared, with_plan: bool) -> String {
@@ -55,6 +57,26 @@ pub(super) fn compared(compared: &Compared, with_plan: bool) -> String {
     text
 }
 
+/// The comparison in the report of a run: a few lines.
+pub(in super::super) fn summary(comparison: &Comparison) -> String {
+    let value = &comparison.value;
+    let figure = |figure: Option<f64>| figure.map_or_else(none, |figure| format!("{figure:.3}"));
+    let mut text = format!(
+        "{TITLE}Rules {} (A) against {} (B){TITLE:#}: adjusted Rand {:.3}\n",
+        comparison.a, comparison.b, comparison.agreement.adjusted_rand
+    );
+    let _ = writeln!(
+        text,
+        "Gini of revenue {} and {} (random {}), silhouette {} and {}",
+        figure(value.a.gini),
+        figure(value.b.gini),
+        figure(value.random.gini),
+        figure(value.a.silhouette),
+        figure(value.b.silhouette)
+    );
+    text + &moved(&comparison.moved, FLOWS_OF_RUN)
+}
+
 fn comparison_text(comparison: &Comparison) -> String {
     let mut text = format!("{TITLE}Tiers{TITLE:#}\n");
     for (side, value, names) in [
@@ -78,7 +100,7 @@ fn comparison_text(comparison: &Comparison) -> String {
         );
     }
     text.push('\n');
-    text += &moved(&comparison.moved);
+    text += &moved(&comparison.moved, FLOWS);
     text
 }
 
@@ -202,7 +224,7 @@ fn values(comparison: &Comparison) -> Table {
     table
 }
 
-fn moved(moved: &Moved) -> String {
+fn moved(moved: &Moved, told: usize) -> String {
     let matched = match moved.matched_by {
         Pairing::Names => "tiers of one name belong together",
         Pairing::Ranks => "tiers of one rank belong together",
@@ -214,11 +236,11 @@ fn moved(moved: &Moved) -> String {
         percent(moved.share),
         number(moved.revenue, 2)
     );
-    for flow in moved.flows.iter().take(FLOWS) {
+    for flow in moved.flows.iter().take(told) {
         let _ = writeln!(text, "- {}", wrapped(&flow.words));
     }
-    if FLOWS < moved.flows.len() {
-        let rest = moved.flows.len() - FLOWS;
+    if told < moved.flows.len() {
+        let rest = moved.flows.len() - told;
         let _ = writeln!(
             text,
             "and {rest} smaller flow{}",
