@@ -23,7 +23,7 @@ pub use random::Floor;
 pub use table::CrossTable;
 pub use value::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{CompareFault, Error, Result};
 use crate::features::sketch::{Sketched, sketch};
 use crate::features::{Fitted, matrix};
 use crate::load::Customers;
@@ -58,11 +58,11 @@ impl Tiering {
 
     /// Refuses labels that are not one of the names for each customer.
     fn check(&self, customers: usize) -> Result<()> {
-        let bad = |found: usize, expected: usize| Error::Labels {
+        let bad = |found: usize, expected: usize| Error::from(CompareFault::Labels {
             tiering: self.name.clone(),
             found,
             expected,
-        };
+        });
         if self.labels.len() != customers {
             return Err(bad(self.labels.len(), customers));
         }
@@ -144,7 +144,7 @@ pub struct Values {
 /// Compares two tierings of the same customers.
 ///
 /// # Errors
-/// [`Error::Labels`] where a side does not have a tier for each customer, [`Error::NothingInCommon`] without customers.
+/// [`CompareFault::Labels`] where a side does not have a tier for each customer, [`CompareFault::NothingInCommon`] without customers.
 pub fn compare(
     space: &Space<'_>,
     a: &Tiering,
@@ -155,14 +155,14 @@ pub fn compare(
     a.check(customers.len())?;
     b.check(customers.len())?;
     if customers.is_empty() {
-        return Err(Error::NothingInCommon {
+        return Err(Error::from(CompareFault::NothingInCommon {
             a: a.name.clone(),
             b: b.name.clone(),
-        });
+        }));
     }
     let cross_table = CrossTable::new(a, b, &customers.revenue, customers.decimals);
     let matching = Matching::new(&cross_table, (a.ranked, b.ranked));
-    let (moved, moves) = moved::moved(space, (a, b), &matching, &cross_table);
+    let (told, moves) = moved::moved(space, (a, b), &matching, &cross_table);
     let value = |tiering: &Tiering| value::measure(space, tiering, SILHOUETTE_PIECES);
     let (of_a, of_b) = (value(a), value(b));
     let (random, random_b) = random::floors(space, (a, &of_a), (b, &of_b), seed);
@@ -180,7 +180,7 @@ pub fn compare(
         },
         gini_of_customers: value::gini_of_each(&customers.revenue),
         plan: plan::plan(&cross_table, &matching),
-        moved,
+        moved: told,
         cross_table,
     };
     Ok((comparison, moves))

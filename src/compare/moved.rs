@@ -100,7 +100,7 @@ pub(super) fn moved(
         .sum();
     let name = |column: Option<usize>| column.map(|column| table.columns[column].clone());
     let matched = table.rows.iter().cloned();
-    let moved = Moved {
+    let told = Moved {
         customers: moves.rows.len() as u64,
         share: moves.rows.len() as f64 / space.customers.len() as f64,
         revenue: from_fixed(units, space.customers.decimals),
@@ -110,7 +110,7 @@ pub(super) fn moved(
             .collect(),
         flows: flows(space, (a, b), table, &moves),
     };
-    (moved, moves)
+    (told, moves)
 }
 
 /// For each of these customers the feature along which they lie, in standard deviations, most closer to the mean of their

@@ -45,8 +45,8 @@ impl TryFrom<Options> for Config {
 }
 
 /// The parts that a comparison needs; the whole config only where an input is set.
-pub(super) fn for_comparison(options: Options) -> Result<CompareConfig> {
-    let options = merge([&options, &Options::default(), &defaults()])?;
+pub(super) fn for_comparison(options: &Options) -> Result<CompareConfig> {
+    let options = merge([options, &Options::default(), &defaults()])?;
     let config = CompareConfig {
         features: feature_configs(&options.features)?,
         seed: set("seed", options.cluster.seed.as_ref())?,

@@ -297,6 +297,6 @@ impl Config {
     /// # Errors
     /// As [`Config::new`].
     pub fn for_comparison(flags: &Options, file: &Options) -> Result<CompareConfig> {
-        check::for_comparison(merge([flags, file, &Options::default()])?)
+        check::for_comparison(&merge([flags, file, &Options::default()])?)
     }
 }

@@ -23,27 +23,13 @@ impl Error {
                 None => format!("known here: {}", quoted(known)),
             }),
             Self::Rules(fault) => Some(fault.hint()),
+            Self::Comparison(fault) => fault.hint(),
             Self::Missing { hint, .. }
             | Self::Conflict { hint, .. }
             | Self::WrongType { hint, .. }
             | Self::NoRows { hint, .. }
             | Self::NoFeature { hint, .. }
-            | Self::NoTiering { hint, .. }
             | Self::Exists { hint, .. } => Some(hint.clone()),
-            Self::TwoLabels { .. } => Some(
-                "a table of tiers has one row for each customer; drop the copies where it is written".to_owned(),
-            ),
-            Self::TooManyLabels { .. } => {
-                Some("name the column with the tiers: `--label COLUMN`".to_owned())
-            }
-            Self::OtherIds { .. } => Some(
-                "write both with one type: `007` and 7 may be two customers, so texts and numbers are not compared"
-                    .to_owned(),
-            ),
-            Self::NothingInCommon { .. } => Some(
-                "are both of the same shop? Customers are compared as they are written, capitals and blanks included"
-                    .to_owned(),
-            ),
             Self::Expression { .. } => Some(
                 "the expression is polars SQL over the input's columns, as in `quantity * unit_price` or `status <> 'void'`"
                     .to_owned(),

@@ -3,6 +3,7 @@
 //! In: the facts at the place of the fault. Out: one sentence, a hint, an exit code.
 //! Invariant: a variant carries facts as fields (where, what was found, what was expected), never a ready sentence.
 
+mod compare;
 mod hint;
 mod rules;
 
@@ -12,6 +13,7 @@ use polars::error::PolarsError;
 use serde::Serialize;
 
 pub(crate) use hint::nearest;
+pub use compare::CompareFault;
 pub use rules::RuleFault;
 
 /// The result of every fallible function of this crate.
@@ -95,6 +97,9 @@ pub enum Error {
     /// Rules that cannot be run, or customers that they cannot score.
     #[error(transparent)]
     Rules(Box<RuleFault>),
+    /// Two tierings that cannot be compared.
+    #[error(transparent)]
+    Comparison(Box<CompareFault>),
 
     // Input: exit code 1.
     /// An input path that does not exist.
@@ -368,68 +373,6 @@ pub enum Error {
         /// Components asked for.
         k: usize,
     },
-    /// Labels that are not one for each customer, or not all of them names.
-    #[error("`{tiering}` has {found} labels, expected {expected}")]
-    Labels {
-        /// The tiering.
-        tiering: String,
-        /// Labels found.
-        found: usize,
-        /// Customers, or names.
-        expected: usize,
-    },
-    /// A customer with two labels.
-    #[error("customer `{customer}` has {rows} rows in `{place}`, expected one with its tier")]
-    TwoLabels {
-        /// The file.
-        place: String,
-        /// The customer.
-        customer: String,
-        /// Rows found.
-        rows: u64,
-    },
-    /// A column with more values than there can be tiers.
-    #[error(
-        "column `{column}` of `{place}` has more than {limit} different values, expected the names of tiers"
-    )]
-    TooManyLabels {
-        /// The file.
-        place: String,
-        /// The column.
-        column: String,
-        /// The most.
-        limit: usize,
-    },
-    /// Ids that cannot be compared.
-    #[error("customer ids are {a_type} in `{a}` and {b_type} in `{b}`")]
-    OtherIds {
-        /// The one.
-        a: String,
-        /// Type of its ids.
-        a_type: String,
-        /// The other.
-        b: String,
-        /// Type of its ids.
-        b_type: String,
-    },
-    /// Neither a word nor a path that stands for a tiering.
-    #[error("`{text}` is no tiering: {found}")]
-    NoTiering {
-        /// As written.
-        text: String,
-        /// What was found there.
-        found: String,
-        /// What could be written.
-        hint: String,
-    },
-    /// Two tierings of other customers.
-    #[error("`{a}` and `{b}` have no customer in common")]
-    NothingInCommon {
-        /// The one.
-        a: String,
-        /// The other.
-        b: String,
-    },
     /// Values that cannot be cut into bands.
     #[error("cannot cut a feature into bands")]
     Breaks {
@@ -604,6 +547,7 @@ impl Error {
             | Self::Conflict { .. }
             | Self::Expression { .. } => 2,
             Self::Rules(fault) => fault.exit_code(),
+            Self::Comparison(fault) => fault.exit_code(),
             Self::MaxRejected { .. } | Self::LoneNewestDay { .. } => 3,
             _ => 1,
         }

@@ -14,7 +14,7 @@ use super::meaning::{check_customer, type_name};
 use super::source::{Source, guarded};
 use super::{AsOfMoment, CustomerIds, Customers, id_text};
 use crate::config::Monetary;
-use crate::error::{Error, Result, Warning};
+use crate::error::{CompareFault, Error, Result, Warning};
 
 /// The label of customers without one.
 pub const NO_LABEL: &str = "(none)";
@@ -273,11 +273,11 @@ fn check_once(source: &Source, ids: &Series) -> Result<()> {
         .iter()
         .skip(row)
         .take_while(|same| *same == Some(true));
-    Err(Error::TwoLabels {
+    Err(Error::from(CompareFault::TwoLabels {
         place: source.place(),
         customer: id_text(ids, row),
         rows: same.count() as u64 + 1,
-    })
+    }))
 }
 
 /// Distinct labels in order, the label of each row, and how many rows have none.
@@ -319,11 +319,11 @@ fn numbered<T: Ord + Copy + ToString>(
         let next = u32::try_from(seen.len()).unwrap_or(u32::MAX);
         numbers.push(*seen.entry(value).or_insert(next));
         if MAX_LABELS < seen.len() {
-            return Err(Error::TooManyLabels {
+            return Err(Error::from(CompareFault::TooManyLabels {
                 place: source.place(),
                 column: column.name().to_string(),
                 limit: MAX_LABELS,
-            });
+            }));
         }
     }
     let mut names: Vec<String> = seen.keys().map(ToString::to_string).collect();
@@ -459,7 +459,7 @@ fn as_of(frame: &DataFrame) -> AsOfMoment {
 /// The rows of two sorted lists of ids that stand in both, in the order of the ids.
 ///
 /// # Errors
-/// [`Error::OtherIds`] where the types cannot be compared exactly: texts against numbers.
+/// [`CompareFault::OtherIds`] where the types cannot be compared exactly: texts against numbers.
 pub fn common(
     (a, name_a): (&CustomerIds, &str),
     (b, name_b): (&CustomerIds, &str),
@@ -467,12 +467,12 @@ pub fn common(
     match (Keys::of(a)?, Keys::of(b)?) {
         (Keys::Numbers(a), Keys::Numbers(b)) => Ok(merged(a.iter(), b.iter())),
         (Keys::Bytes(a), Keys::Bytes(b)) => Ok(merged(a.iter().flatten(), b.iter().flatten())),
-        _ => Err(Error::OtherIds {
+        _ => Err(Error::from(CompareFault::OtherIds {
             a: name_a.to_owned(),
             a_type: type_name(Some(a.series().dtype())),
             b: name_b.to_owned(),
             b_type: type_name(Some(b.series().dtype())),
-        }),
+        })),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Model, Observer, Stage, rule_set};
 use crate::cluster::cluster;
 use crate::compare::{Comparison, Moves, Space, Tiering, compare as compare_tierings};
 use crate::config::{CompareConfig, Config, Monetary, grouped};
-use crate::error::{Error, Result, Warning};
+use crate::error::{CompareFault, Error, Result, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, common, labels, load};
 use crate::rules::{BUILT_IN, RuleSet, Segmented};
@@ -111,12 +111,12 @@ pub fn compare(
         files: Vec::new(),
     };
     if let Some(folder) = folder {
-        let mut moved = moved_table(&met.customers, (&met.a, &met.b), &moves)?;
+        let mut table = moved_table(&met.customers, (&met.a, &met.b), &moves)?;
         let document = folder.json("comparison.json", &compared)?;
         compared.files.push(document);
         compared
             .files
-            .push(folder.parquet("moved.parquet", &mut moved)?);
+            .push(folder.parquet("moved.parquet", &mut table)?);
     }
     Ok(compared)
 }
@@ -182,11 +182,11 @@ fn origin(text: &str) -> Result<Origin> {
         return Ok(Origin::Rules(text.to_owned()));
     }
     if named("json") {
-        return Err(Error::NoTiering {
+        return Err(Error::from(CompareFault::NoTiering {
             text: text.to_owned(),
             found: "it is a JSON document".to_owned(),
             hint: "give the folder of the run, or its assignments.parquet".to_owned(),
-        });
+        }));
     }
     let folder = path
         .parent()
@@ -209,11 +209,11 @@ fn of_folder(text: &str, path: &Path) -> Result<Origin> {
         }
     }
     if path.join("model.json").exists() {
-        return Err(Error::NoTiering {
+        return Err(Error::from(CompareFault::NoTiering {
             text: text.to_owned(),
             found: "it is a run without assignments".to_owned(),
             hint: "`tiermill assign --model` makes one with them".to_owned(),
-        });
+        }));
     }
     Ok(Origin::Table {
         path: path.to_owned(),
@@ -238,7 +238,7 @@ enum Side {
         ids: CustomerIds,
         tiering: Tiering,
         column: String,
-        customers: Option<Customers>,
+        customers: Option<Box<Customers>>,
         warnings: Vec<Warning>,
     },
 }
@@ -271,7 +271,7 @@ fn read_sides(
                         margins: read.margins,
                     },
                     column: read.column,
-                    customers: read.customers,
+                    customers: read.customers.map(Box::new),
                     warnings: read.warnings,
                 }
             }
@@ -308,7 +308,7 @@ fn base(config: &CompareConfig, question: &Question, sides: &[Side]) -> Result<B
     let brought: Vec<&Customers> = sides
         .iter()
         .filter_map(|side| match side {
-            Side::Table { customers, .. } => customers.as_ref(),
+            Side::Table { customers, .. } => customers.as_deref(),
             Side::Clusters | Side::Rules(_) => None,
         })
         .collect();
@@ -479,14 +479,14 @@ pub(super) fn of_segments(name: &str, segmented: &Segmented) -> Tiering {
 /// The error for a word that is neither a path nor a map.
 fn unknown(text: &str) -> Error {
     let maps: Vec<&str> = BUILT_IN.iter().map(|map| map.name).collect();
-    Error::NoTiering {
+    Error::from(CompareFault::NoTiering {
         text: text.to_owned(),
         found: "no file, folder or map has that name".to_owned(),
         hint: format!(
             "give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: {}",
             maps.join(", ")
         ),
-    }
+    })
 }
 
 /// Gives two sides of one name different ones: by column, else as they were written.
@@ -517,27 +517,27 @@ struct Met {
 
 fn meet(placed: &[Placed], base: &Customers, warnings: &mut Vec<Warning>) -> Result<Met> {
     let [a, b] = placed else {
-        return Err(Error::NothingInCommon {
+        return Err(Error::from(CompareFault::NothingInCommon {
             a: String::new(),
             b: String::new(),
-        });
+        }));
     };
     let (name_a, name_b) = (a.tiering.name.as_str(), b.tiering.name.as_str());
     let (rows_a, rows_b) = common((&a.ids, name_a), (&b.ids, name_b))?;
-    let nothing = || Error::NothingInCommon {
+    let nothing = || Error::from(CompareFault::NothingInCommon {
         a: name_a.to_owned(),
         b: name_b.to_owned(),
-    };
+    });
     if rows_a.is_empty() {
         return Err(nothing());
     }
     let both = a.ids.select(&rows_a)?;
     let (rows, of_base) = common((&both, name_a), (&base.ids, "the orders"))?;
     if rows.is_empty() {
-        return Err(Error::NothingInCommon {
+        return Err(Error::from(CompareFault::NothingInCommon {
             a: name_a.to_owned(),
             b: "the orders".to_owned(),
-        });
+        }));
     }
     let len = |ids: &CustomerIds| ids.series().len() as u64;
     let coverage = Coverage {
