@@ -233,7 +233,7 @@ fn shown(map: &ShownMap) -> String {
         "MECE: every cell has exactly one segment.".to_owned()
     } else {
         format!(
-            "not MECE: {} cells uncovered, {} matched by several, {} segments never reached; `tiermill maps --check {}` lists them.",
+            "not MECE: {} cells uncovered, {} matched by several, {} segments never reached;\n`tiermill maps --check {}` lists them.",
             proof.uncovered.len(),
             proof.overlapping.len(),
             proof.unreachable.len(),

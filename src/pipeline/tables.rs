@@ -80,10 +80,10 @@ fn segments(segmented: &Segmented) -> PolarsResult<Column> {
 pub(super) fn assignments(
     customers: &Customers,
     placements: &Placements,
-    scored: (&Scores, Option<&Segmented>),
+    rated: (&Scores, Option<&Segmented>),
     model: &Model,
 ) -> Result<DataFrame> {
-    let (scores, segmented) = scored;
+    let (scores, segmented) = rated;
     let n = customers.len();
     let by_tier = |name: &str, of: fn(&crate::tiers::Tier) -> &str| {
         let names = StringChunked::from_iter_values(name.into(), model.tiers.iter().map(of));

@@ -220,7 +220,8 @@ fn read_numbers(text: &str, bound: impl Fn(&str) -> Option<f64>) -> Option<Inter
 }
 
 fn comparison(text: &str, bound: impl Fn(&str) -> Option<f64>) -> Option<Interval> {
-    let makers: [(&[&str], fn(f64) -> Interval); 5] = [
+    type Maker = (&'static [&'static str], fn(f64) -> Interval);
+    let makers: [Maker; 5] = [
         (&["<=", "≤"], Interval::at_most),
         (&[">=", "≥"], Interval::at_least),
         (&["<"], Interval::below),

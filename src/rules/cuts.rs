@@ -73,7 +73,7 @@ fn whole(text: &str) -> Option<i128> {
 #[derive(Debug)]
 pub(super) struct Values<'a> {
     /// In the unit of the dimension; row *i* is customer *i*.
-    pub values: &'a [f64],
+    pub raw: &'a [f64],
     /// Where somebody asks for them.
     pub ids: Option<&'a Ids>,
     /// Whether small is good.
@@ -83,7 +83,7 @@ pub(super) struct Values<'a> {
 impl Values<'_> {
     /// The band of a customer, from 1, ascending with the value.
     pub(super) fn band(&self, row: usize, cuts: &[Cut], side: Side) -> usize {
-        let value = self.values[row];
+        let value = self.raw[row];
         let above = |cut: &Cut| match (&cut.tie, self.ids) {
             (Some(tie), Some(ids)) if value.total_cmp(&cut.value).is_eq() => {
                 ids.is_after(row, &tie.id) != tie.above
@@ -98,7 +98,7 @@ impl Values<'_> {
 
     /// Cut points among some of the customers, and how many of them are distinct.
     pub(super) fn fit(&self, rows: &[usize], scheme: &Scheme) -> Result<Vec<Cut>> {
-        let mut sorted: Vec<f64> = rows.iter().map(|&row| self.values[row]).collect();
+        let mut sorted: Vec<f64> = rows.iter().map(|&row| self.raw[row]).collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let plain = |values: Vec<f64>| -> Vec<Cut> {
             let cut = |value: f64| Cut {
@@ -129,14 +129,14 @@ impl Values<'_> {
                     reason = "a share of the number of customers, from 1"
                 )]
                 let counts = shares.iter().map(|share| count(share) as usize);
-                self.top(rows, &sorted, counts.collect(), scheme)
+                self.top(rows, &sorted, &counts.collect::<Vec<_>>(), scheme)
             }
             Method::TopN(numbers) => {
                 let all = last + 1;
                 let counts = numbers
                     .iter()
                     .map(|&n| usize::try_from(n).unwrap_or(all).min(all));
-                self.top(rows, &sorted, counts.collect(), scheme)
+                self.top(rows, &sorted, &counts.collect::<Vec<_>>(), scheme)
             }
         })
     }
@@ -145,7 +145,7 @@ impl Values<'_> {
     fn order(&self, rows: &[usize], descending: bool) -> Vec<usize> {
         let mut order = rows.to_vec();
         order.sort_by(|&a, &b| {
-            let values = self.values[a].total_cmp(&self.values[b]);
+            let values = self.raw[a].total_cmp(&self.raw[b]);
             let values = if descending { values.reverse() } else { values };
             values.then_with(|| self.ids.map_or(Ordering::Equal, |ids| ids.compare(a, b)))
         });
@@ -171,7 +171,7 @@ impl Values<'_> {
 
     fn cut_at(&self, row: usize, above: bool) -> Cut {
         Cut {
-            value: self.values[row],
+            value: self.raw[row],
             tie: self.ids.map(|ids| Tie {
                 id: ids.text(row),
                 above,
@@ -180,7 +180,7 @@ impl Values<'_> {
     }
 
     /// Cuts behind the best so many.
-    fn top(&self, rows: &[usize], sorted: &[f64], counts: Vec<usize>, scheme: &Scheme) -> Vec<Cut> {
+    fn top(&self, rows: &[usize], sorted: &[f64], counts: &[usize], scheme: &Scheme) -> Vec<Cut> {
         let best_is_high = !self.less_is_better;
         let mut cuts: Vec<Cut> = if scheme.by_id {
             let order = self.order(rows, best_is_high);

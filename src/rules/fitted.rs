@@ -149,9 +149,9 @@ impl RuleSet {
                 tie: cut.tie.clone(),
             };
             let lists = lists.iter().map(|list| list.iter().map(shift).collect());
-            return self.halved(dimension, CutLists(lists.collect()), values, groups);
+            return Ok(self.halved(dimension, CutLists(lists.collect()), values, groups));
         }
-        let everybody: Vec<usize> = (0..values.values.len()).collect();
+        let everybody: Vec<usize> = (0..values.raw.len()).collect();
         let mut lists = Vec::with_capacity(groups.count);
         for group in 0..groups.count {
             let rows = groups.rows(group);
@@ -166,7 +166,7 @@ impl RuleSet {
             let cuts = values.fit(rows, scheme)?;
             lists.push(complete(cuts, scheme, self.merge_equal, (name, among))?);
         }
-        self.halved(dimension, CutLists(lists), values, groups)
+        Ok(self.halved(dimension, CutLists(lists), values, groups))
     }
 
     /// With `halve-at`: the one cut of each list at which good scores begin.
@@ -176,14 +176,14 @@ impl RuleSet {
         lists: CutLists,
         values: &Values<'_>,
         groups: &Groups,
-    ) -> Result<CutLists> {
+    ) -> CutLists {
         let scheme = &self.schemes[dimension];
         let Some(at) = scheme.halve else {
-            return Ok(lists);
+            return lists;
         };
         let one = |(group, list): (usize, &Vec<Cut>)| {
             let rows = if lists.0.len() == 1 {
-                (0..values.values.len()).collect()
+                (0..values.raw.len()).collect()
             } else {
                 groups.rows(group)
             };
@@ -196,7 +196,7 @@ impl RuleSet {
             }
             halve(list, &bands, at, values.less_is_better)
         };
-        Ok(CutLists(lists.0.iter().enumerate().map(one).collect()))
+        CutLists(lists.0.iter().enumerate().map(one).collect())
     }
 }
 
@@ -210,7 +210,7 @@ fn has_ids(scheme: &Scheme) -> bool {
 
 fn values<'a>(dimension: usize, values: &'a [f64], ids: Option<&'a Ids>) -> Values<'a> {
     Values {
-        values,
+        raw: values,
         ids,
         less_is_better: dimension == 0,
     }

@@ -150,6 +150,12 @@ impl Cell<'_> {
             .map_or(0.0, |interval| interval.low.value)
     }
 
+    fn has(&self, dimension: usize, score: usize) -> bool {
+        let point = Interval::point(score as f64);
+        self.of(Quantity::SCORES[dimension])
+            .is_some_and(|interval| interval.holds(&point))
+    }
+
     fn scores(&self) -> [f64; 3] {
         [self.score(0), self.score(1), self.score(2)]
     }
@@ -211,10 +217,10 @@ impl Cell<'_> {
         };
         let distinct = cuts.is_sorted_by(|a, b| a.value < b.value);
         let plain = cuts.iter().all(|cut| cut.tie.is_none());
-        let score = self.score(dimension);
-        if !distinct || !plain || scheme.halve.is_some() || score == 0.0 {
+        let score = (1..=scheme.best()).find(|&score| self.has(dimension, score));
+        let (true, true, None, Some(score)) = (distinct, plain, scheme.halve, score) else {
             return true;
-        }
+        };
         let edge = |cut: &Cut| match scheme.side {
             Side::Upper => Edge::after(cut.value + scheme.offset),
             Side::Lower => Edge::before(cut.value + scheme.offset),
@@ -232,9 +238,7 @@ impl Cell<'_> {
                 .map_or(Interval::ALL.low, |at| edges[at]);
             let high = edges.get(band).copied().unwrap_or(Interval::ALL.high);
             let values = Interval { low, high }.and(*raw).and(quantity.domain());
-            of_band as f64 == score
-                && !values.is_empty()
-                && (!quantity.is_whole() || values.has_whole())
+            of_band == score && !values.is_empty() && (!quantity.is_whole() || values.has_whole())
         })
     }
 }
@@ -268,7 +272,7 @@ fn takes(segment: &Segment, rules: &RuleSet, cell: &Cell<'_>) -> bool {
         let cells = conditions.cells.as_ref().is_none_or(|codes| {
             codes.iter().any(|code| {
                 let mut digits = code.iter().enumerate();
-                digits.all(|(d, digit)| digit.is_none_or(|digit| f64::from(digit) == cell.score(d)))
+                digits.all(|(d, digit)| digit.is_none_or(|digit| cell.has(d, digit.into())))
             })
         });
         ranges && cells

@@ -92,6 +92,39 @@ impl Scheme {
         if self.halve.is_some() { 2 } else { self.bands }
     }
 
+    /// `quantile, 5 bands`, and what is not usual.
+    pub(super) fn words(&self) -> String {
+        let method = match &self.method {
+            Method::Quantile => "quantile".to_owned(),
+            Method::Fixed(lists) => {
+                let list = |list: &Vec<Cut>| {
+                    let cuts: Vec<String> = list.iter().map(|cut| cut.value.to_string()).collect();
+                    cuts.join(" ")
+                };
+                let lists: Vec<String> = lists.iter().map(list).collect();
+                format!("fixed ({})", lists.join("; "))
+            }
+            Method::Mean => "mean".to_owned(),
+            Method::Median => "median".to_owned(),
+            Method::NaturalBreaks => "natural-breaks".to_owned(),
+            Method::TopPercent(shares) => format!("top-percent {shares:?}"),
+            Method::TopN(numbers) => format!("top-n {numbers:?}"),
+        };
+        let mut words = vec![method, format!("{} bands", self.bands)];
+        let unusual = [
+            (self.by_id, "ties by-id"),
+            (self.side == Side::Lower, "lower-inclusive"),
+            (self.halve == Some(Halve::Mean), "halved at the mean"),
+            (self.halve == Some(Halve::Median), "halved at the median"),
+        ];
+        let unusual = unusual.into_iter().filter(|&(is, _)| is);
+        words.extend(unusual.map(|(_, word)| word.to_owned()));
+        if self.offset != 0.0 {
+            words.push(format!("offset {}", self.offset));
+        }
+        words.join(", ")
+    }
+
     /// Reads `[scores.NAME]` over `[scores]`.
     pub(super) fn read(common: &Table, own: &Table, at: &At<'_>) -> Result<Self> {
         let of = |key: &str| own.get(key).or_else(|| common.get(key));

@@ -241,7 +241,7 @@ pub(super) fn rename(rules: &mut RuleSet, at: &At<'_>) -> Result<()> {
         };
         match value {
             Value::String(name) if !name.trim().is_empty() => {
-                name.trim().clone_into(&mut segment.name.en)
+                name.trim().clone_into(&mut segment.name.en);
             }
             Value::Table(names) => {
                 at.only(names, &["en", "zh"])?;

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::condition::{Quantity, number};
 use super::proof::{Proof, prove};
-use super::scheme::{KEYS as SCHEME_KEYS, Scheme};
+use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme};
 use super::segment::{Segment, SegmentName, check_first_orders, check_names, rename, segments};
 use super::table::{At, shortened};
 use crate::error::{Result, RuleFault, Warning};
@@ -45,6 +45,10 @@ const SCORES_KEYS: [&str; 13] = [
 ];
 /// Rules, parsed and checked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of a rule file with a name of its own"
+)]
 pub struct RuleSet {
     /// What results call it.
     pub name: String,
@@ -134,7 +138,8 @@ impl RuleSet {
         let schemes = schemes(&scores, &at_scores)?;
         let weights = weights(&scores, &at_scores)?;
         let nested = at_scores.flag(&scores, "nested")?;
-        check_lists(&schemes, nested, &at_scores)?;
+        let merge_equal = at.flag(table, "merge-equal")?;
+        check_lists(&schemes, (nested, merge_equal), &at_scores)?;
         let stem = place.file_stem().map(|stem| stem.to_string_lossy());
         let mut rules = Self {
             name: at
@@ -145,7 +150,7 @@ impl RuleSet {
             schemes,
             nested,
             weights,
-            merge_equal: at.flag(table, "merge-equal")?,
+            merge_equal,
             allow_gaps: at.flag(table, "allow-gaps")?,
             allow_overlap: at.flag(table, "allow-overlap")?,
             segments: Vec::new(),
@@ -236,6 +241,13 @@ impl RuleSet {
         if key == "name" {
             return self.name.clone();
         }
+        let scheme = key.strip_prefix("scores.").and_then(|name| {
+            let dimension = DIMENSIONS.iter().position(|known| *known == name)?;
+            Some(self.schemes[dimension].words())
+        });
+        if let Some(words) = scheme {
+            return words;
+        }
         let mut keys = key.split('.');
         let first = keys.next().and_then(|key| self.source.get(key));
         let value = keys.try_fold(first, |value, key| Some(value?.as_table()?.get(key)));
@@ -257,7 +269,10 @@ impl RuleSet {
         }
         let parts = [
             ("scores.nested", self.nested != other.nested),
-            ("scores.weights", self.weights != other.weights),
+            (
+                "scores.weights",
+                self.weights.map(f64::to_bits) != other.weights.map(f64::to_bits),
+            ),
             ("merge-equal", self.merge_equal != other.merge_equal),
             ("allow-gaps", self.allow_gaps != other.allow_gaps),
             ("allow-overlap", self.allow_overlap != other.allow_overlap),
@@ -324,11 +339,18 @@ fn weights(scores: &Table, at: &At<'_>) -> Result<[f64; 3]> {
     Ok(weights)
 }
 
-/// Refuses lists of cut points that are not one for each customer group of nested scores.
-fn check_lists(schemes: &[Scheme; 3], nested: bool, at: &At<'_>) -> Result<()> {
+/// Refuses lists of cut points that are not one for each customer group of nested scores, and cut points that coincide.
+fn check_lists(schemes: &[Scheme; 3], switches: (bool, bool), at: &At<'_>) -> Result<()> {
+    let (nested, merge_equal) = switches;
     let mut groups = 1;
     for (scheme, dimension) in schemes.iter().zip(DIMENSIONS) {
-        if let super::scheme::Method::Fixed(lists) = &scheme.method {
+        if let Method::Fixed(lists) = &scheme.method {
+            let coincide = |list: &Vec<Cut>| list.windows(2).any(|cuts| cuts[0] == cuts[1]);
+            if !merge_equal && lists.iter().any(coincide) {
+                let key = format!("{dimension}.cuts");
+                let expected = "ascending cut points, or `merge-equal = true`";
+                return Err(at.wrong(&key, "the same number twice".to_owned(), expected));
+            }
             let expected = if nested { groups } else { 1 };
             if lists.len() != expected && lists.len() != 1 {
                 let key = format!("{dimension}.cuts");

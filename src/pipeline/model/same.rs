@@ -150,9 +150,14 @@ fn rules(model: &Model, config: &Config) -> Result<Option<Setting>> {
     let name =
         |rules: Option<&RuleSet>| rules.map_or("none".to_owned(), |rules| rules.name.clone());
     Ok(match (ours, &theirs) {
-        (Some(ours), Some(theirs)) => ours
-            .difference(theirs)
-            .map(|key| Setting::new(format!("rules.{key}"), &ours.part(key), &theirs.part(key))),
+        (Some(ours), Some(theirs)) => ours.difference(theirs).map(|key| {
+            let (model, mut config) = (ours.part(key), theirs.part(key));
+            if model == config {
+                // The same words after another beginning, or under other names.
+                "others".clone_into(&mut config);
+            }
+            Setting::new(format!("rules.{key}"), &model, &config)
+        }),
         _ => Some(Setting::new("rules", &name(ours), &name(theirs.as_ref()))),
     })
 }
