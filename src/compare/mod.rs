@@ -58,11 +58,13 @@ impl Tiering {
 
     /// Refuses labels that are not one of the names for each customer.
     fn check(&self, customers: usize) -> Result<()> {
-        let bad = |found: usize, expected: usize| Error::from(CompareFault::Labels {
-            tiering: self.name.clone(),
-            found,
-            expected,
-        });
+        let bad = |found: usize, expected: usize| {
+            Error::from(CompareFault::Labels {
+                tiering: self.name.clone(),
+                found,
+                expected,
+            })
+        };
         if self.labels.len() != customers {
             return Err(bad(self.labels.len(), customers));
         }

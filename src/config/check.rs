@@ -51,6 +51,7 @@ pub(super) fn for_comparison(options: &Options) -> Result<CompareConfig> {
         features: feature_configs(&options.features)?,
         seed: set("seed", options.cluster.seed.as_ref())?,
         customer: options.input.customer.clone(),
+        rules: rules_config(&options.rules)?,
         output: output_config(&options.output)?,
         job: None,
     };

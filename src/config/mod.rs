@@ -221,6 +221,8 @@ pub struct CompareConfig {
     pub seed: u64,
     /// Column of the customer, where it is set.
     pub customer: Option<String>,
+    /// The rules of the config, where it has some.
+    pub rules: Option<RulesConfig>,
     /// For `cli`; `out` only counts where it is a flag.
     pub output: OutputConfig,
     /// Everything else, where an input is set.

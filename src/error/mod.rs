@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use polars::error::PolarsError;
 use serde::Serialize;
 
-pub(crate) use hint::nearest;
 pub use compare::CompareFault;
+pub(crate) use hint::nearest;
 pub use rules::RuleFault;
 
 /// The result of every fallible function of this crate.

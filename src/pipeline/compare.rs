@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use polars::prelude::*;
 use serde::Serialize;
 
-use super::{Model, Observer, Stage, rule_set};
+use super::rule_sets::of_rules;
+use super::{Model, Observer, Stage};
 use crate::cluster::cluster;
 use crate::compare::{Comparison, Moves, Space, Tiering, compare as compare_tierings};
 use crate::config::{CompareConfig, Config, Monetary, grouped};
@@ -438,7 +439,7 @@ fn by_rules(
     customers: &Customers,
 ) -> Result<(Tiering, Vec<Warning>)> {
     let path = Path::new(text);
-    let own = config.job.as_ref().map(rule_set).transpose()?.flatten();
+    let own = of_rules(config.rules.as_ref())?;
     let rules = if text == RULES {
         own.ok_or_else(|| Error::Missing {
             key: "rules",
@@ -524,10 +525,12 @@ fn meet(placed: &[Placed], base: &Customers, warnings: &mut Vec<Warning>) -> Res
     };
     let (name_a, name_b) = (a.tiering.name.as_str(), b.tiering.name.as_str());
     let (rows_a, rows_b) = common((&a.ids, name_a), (&b.ids, name_b))?;
-    let nothing = || Error::from(CompareFault::NothingInCommon {
-        a: name_a.to_owned(),
-        b: name_b.to_owned(),
-    });
+    let nothing = || {
+        Error::from(CompareFault::NothingInCommon {
+            a: name_a.to_owned(),
+            b: name_b.to_owned(),
+        })
+    };
     if rows_a.is_empty() {
         return Err(nothing());
     }

@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
-use crate::rules::RuleSet;
+use crate::rules::{RuleSet, Segmented};
 use crate::store::{
     Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
 };
@@ -328,14 +328,10 @@ impl<'a> Job<'a> {
             };
             Ok((placements, segmented, document))
         })?;
-        let mut comparison = match (&model.rules, &segmented) {
-            (Some(fitted), Some(segmented)) if assign => {
-                let rules = (fitted.rules.name.as_str(), segmented);
-                let compare = |_: &Config| compare::in_run(customers, model, &placements, rules);
-                Some(self.stage(Stage::Compare, compare)?)
-            }
-            _ => None,
-        };
+        let mut comparison = None;
+        if assign {
+            comparison = self.against_rules(customers, model, &placements, segmented.as_ref())?;
+        }
         (self.observe)(Stage::Write);
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
@@ -363,6 +359,23 @@ impl<'a> Job<'a> {
             tiers: document,
             files: files(assign, comparison.is_some()),
             comparison: comparison.map(|found| found.compared),
+        })
+    }
+
+    /// Holds the rules of the model, where it has some, against its tiers.
+    fn against_rules(
+        &mut self,
+        customers: &Customers,
+        model: &Model,
+        placements: &tiers::Placements,
+        segmented: Option<&Segmented>,
+    ) -> Result<Option<compare::InRun>> {
+        let (Some(fitted), Some(segmented)) = (&model.rules, segmented) else {
+            return Ok(None);
+        };
+        let rules = (fitted.rules.name.as_str(), segmented);
+        self.stage(Stage::Compare, |_| {
+            compare::in_run(customers, model, placements, rules).map(Some)
         })
     }
 

@@ -3,7 +3,7 @@
 //! In: a [`Config`]. Out: a [`RuleSet`], or the text of a rule file that gives tomorrow the scores of today.
 //! Invariant: rules are proven before any input is read.
 
-use crate::config::Config;
+use crate::config::{Config, RulesConfig};
 use crate::error::{Error, Result, Warning};
 use crate::load::load;
 use crate::rules::RuleSet;
@@ -13,7 +13,14 @@ use crate::rules::RuleSet;
 /// # Errors
 /// As [`RuleSet::of_config`].
 pub fn rule_set(config: &Config) -> Result<Option<RuleSet>> {
-    let rules = config.rules.as_ref();
+    of_rules(config.rules.as_ref())
+}
+
+/// The same for the rules alone.
+///
+/// # Errors
+/// As [`RuleSet::of_config`].
+pub(super) fn of_rules(rules: Option<&RulesConfig>) -> Result<Option<RuleSet>> {
     rules
         .map(|rules| RuleSet::of_config(rules.map.as_deref(), &rules.definition))
         .transpose()

@@ -541,8 +541,11 @@ fn labels_that_do_not_fit_are_refused() {
     assert_snapshot!(refused(&tiering("wild", &["x"], &[0, 0, 0, 0, 0, 0, 0, 2])), @"`wild` has 3 labels, expected 1");
 }
 
+/// Recency, orders and amount of each customer, and their labels on both sides.
+type LabelledTable = (Vec<(f64, i64, f64)>, Vec<u32>, Vec<u32>);
+
 /// Customers with labels of 4 and of 3 tiers; some tiers may stay empty.
-fn labelled() -> impl Strategy<Value = (Vec<(f64, i64, f64)>, Vec<u32>, Vec<u32>)> {
+fn labelled() -> impl Strategy<Value = LabelledTable> {
     prop::collection::vec(
         ((0_u32..400, 1_i64..20, 0_u32..5_000), 0_u32..4, 0_u32..3),
         6..60,
@@ -1088,6 +1091,12 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 
     hint: give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
     ");
+    assert_snapshot!(told("rules assignments.parquet"), @"
+    exit 2
+    error: `rules` is not set
+
+    hint: name them: `--rules eight`, or a table [rules] in tiermill.toml
+    ");
     assert_snapshot!(told("gardes.parquet assignments.parquet"), @"
     exit 1
     error: no such file or folder: `gardes.parquet`
@@ -1146,10 +1155,60 @@ fn cdnow_in_three_and_in_five_tiers() {
         "--input {} --customer customer_id --time date --amount amount --count days --as-of 1998-07-01 --quiet",
         data.display()
     );
-    for k in [3, 5] {
-        work.tiermill(&format!("run {flags} --k {k} --out out{k}"))
-            .success();
+    work.tiermill(&format!("run {flags} --k 3 --out out3"))
+        .success();
+    let told = work
+        .tiermill(&format!("run {flags} --k 5 --out out5 --rules eight"))
+        .success();
+    for file in ["comparison.json", "moved.parquet"] {
+        assert!(!work.join("out3/current").join(file).exists());
+        assert!(work.join("out5/current").join(file).exists());
+        assert!(told.stdout.contains(file), "{}", told.stdout);
     }
+    assert!(
+        told.stdout.contains("Rules eight (A) against clusters (B)"),
+        "{}",
+        told.stdout
+    );
+    // What the run says of its rules is what its two columns say.
+    let in_run = std::fs::read(work.join("out5/current/comparison.json")).unwrap();
+    let in_run: Value = serde_json::from_slice(&in_run).unwrap();
+    let columns = work
+        .tiermill("compare out5 out5 --label segment --label tier --format json --quiet")
+        .success();
+    let columns: Value = serde_json::from_str(&columns.stdout).unwrap();
+    assert_eq!(
+        (&in_run["a"], &in_run["b"]),
+        (&json!("eight"), &json!("clusters"))
+    );
+    for figure in [
+        "adjusted_rand",
+        "adjusted_mutual_info",
+        "v_measure",
+        "purity_a_by_b",
+    ] {
+        close(
+            in_run[figure].as_f64().unwrap(),
+            columns[figure].as_f64().unwrap(),
+            1e-12,
+            figure,
+        );
+    }
+    for figure in ["customers", "share", "revenue", "matched_by"] {
+        assert_eq!(
+            in_run["moved"][figure], columns["moved"][figure],
+            "{figure}"
+        );
+    }
+    assert_eq!(
+        in_run["value"]["b"]["tiers"],
+        columns["value"]["b"]["tiers"]
+    );
+    let moved = read(&work.join("out5/current/moved.parquet"));
+    assert_eq!(
+        moved.height() as u64,
+        in_run["moved"]["customers"].as_u64().unwrap()
+    );
     let ran = work
         .tiermill("compare out3 out5/current --out told --format json --quiet")
         .success();
