@@ -97,7 +97,7 @@ For a program:
     Fit(JobArgs),
     /// Give every customer a tier of a saved model
     Assign(assign::AssignArgs),
-    /// Hold two tierings of the same customers against each other: agreement, value, who moves
+    /// Hold two tierings of the same customers against each other
     Compare(compare::CompareArgs),
     /// Print the effective config as TOML that can be fed back
     #[command(after_help = "\

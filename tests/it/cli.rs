@@ -54,12 +54,13 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "init",
     "check",
     "run",
     "fit",
     "assign",
+    "compare",
     "config",
     "maps",
     "rules",
@@ -83,6 +84,7 @@ fn the_front_page_says_what_to_do_first_and_every_night() {
       run          The nightly job: load, find tiers, assign, publish
       fit          Fit a model and publish it without assignments
       assign       Give every customer a tier of a saved model
+      compare      Hold two tierings of the same customers against each other
       config       Print the effective config as TOML that can be fed back
       maps         List the built-in segment maps, show one, or prove one whole
       rules        Work with rule files: freeze their cut points
