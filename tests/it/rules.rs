@@ -968,3 +968,27 @@ fn a_segment_may_have_alternatives_and_codes_with_stars() {
         ["any best", "any best", "rest", "any best", "poor", "poor"]
     );
 }
+
+#[test]
+fn a_frozen_file_is_accepted_even_where_its_cut_points_rule_a_segment_out() {
+    let text = "
+        [scores]
+        bands = 2
+        [[segments]]
+        name = 'good and old'
+        r = 2
+        recency_days = '> 1000'
+        [[segments]]
+        name = 'others'
+        otherwise = true
+    ";
+    let rules = RuleSet::parse(text, Path::new("r.toml")).unwrap();
+    assert!(
+        rules.proof().unwrap().mece,
+        "before the data is seen it can be"
+    );
+    let people = customers(&[(1.0, 1, 1.0), (2.0, 1, 1.0), (3.0, 1, 1.0)]);
+    let frozen = rules.fit(&people).unwrap().to_toml("frozen").unwrap();
+    let frozen = RuleSet::parse(&frozen, Path::new("frozen.toml")).unwrap();
+    assert_eq!(frozen.proof().unwrap().unreachable, ["good and old"]);
+}
