@@ -114,10 +114,10 @@ impl RuleFault {
                 None => format!("known here: {}", quoted(known)),
             },
             Self::Value { .. } => "`tiermill maps NAME --toml` prints a map as an example; the README explains rule files".to_owned(),
-            Self::NotWhole { map, allow, .. } => {
+            Self::NotWhole { allow, .. } => {
                 let keys: Vec<String> = allow.iter().map(|key| format!("`{key} = true`")).collect();
                 format!(
-                    "`tiermill maps --check {map}` lists the cells; mend the map, add a segment with `otherwise = true`, or say {} in its file",
+                    "`tiermill maps --check FILE` lists the cells of a rule file; mend the map, add a segment with `otherwise = true`, or allow it with {}",
                     keys.join(" and ")
                 )
             }

@@ -144,10 +144,8 @@ fn date(days: f64) -> Option<NaiveDate> {
 /// Reads the condition on a quantity; the error says what was expected.
 pub(super) fn read(quantity: Quantity, value: &Value) -> Result<(Quantity, Interval), String> {
     if quantity == Quantity::FirstOrder {
-        let Some(text) = as_text(value) else {
-            return Err(expected(quantity));
-        };
-        return read_dates(&text).ok_or_else(|| expected(quantity));
+        let dates = value.as_str().and_then(read_dates);
+        return dates.ok_or_else(|| expected(quantity));
     }
     let interval = match value {
         Value::Integer(_) | Value::Float(_) => number(value).map(Interval::point),
@@ -248,15 +246,6 @@ fn range(text: &str, bound: impl Fn(&str) -> Option<f64>) -> Option<Interval> {
             Some((&text[..at], &text[at + 1..]))
         })?;
     Some(Interval::closed(bound(ends.0)?, bound(ends.1)?))
-}
-
-/// A text, or a TOML date as one.
-fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Datetime(date) => Some(format!("= {date}")),
-        _ => None,
-    }
 }
 
 /// Dates, or spans before as-of; not both.

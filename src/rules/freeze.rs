@@ -3,11 +3,13 @@
 //! In: [`FittedRules`]. Out: a rule file that gives the same scores without looking at the data again.
 //! Invariant: what was found is written to the last bit.
 
+use std::path::Path;
+
 use toml::{Table, Value};
 
 use super::fitted::FittedRules;
 use super::scheme::{Method, Side};
-use super::set::DIMENSIONS;
+use super::set::{DIMENSIONS, RuleSet};
 use crate::error::{Error, Result};
 
 impl FittedRules {
@@ -66,6 +68,11 @@ impl FittedRules {
             table.insert("merge-equal".to_owned(), Value::Boolean(true));
         }
         table.insert("scores".to_owned(), Value::Table(scores));
+        // Cut points that are known can rule a segment out ("the best score, but more than 1000 days").
+        let frozen = RuleSet::from_table(&table, Path::new(&self.rules.name));
+        if frozen.is_ok_and(|rules| rules.check().is_err()) {
+            table.insert("allow-overlap".to_owned(), Value::Boolean(true));
+        }
         table
     }
 

@@ -321,7 +321,7 @@ fn a_map_with_holes_is_refused_unless_it_says_so() {
     let error = parse("").unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert_snapshot!(error.to_string(), @"map `mine` is not whole: 3 of 5 cells uncovered (1; 2; 3); 1 of 5 cells matched by several segments (5); nobody can be in better");
-    assert_snapshot!(error.hint().unwrap(), @"`tiermill maps --check mine` lists the cells; mend the map, add a segment with `otherwise = true`, or say `allow-gaps = true` and `allow-overlap = true` in its file");
+    assert_snapshot!(error.hint().unwrap(), @"`tiermill maps --check FILE` lists the cells of a rule file; mend the map, add a segment with `otherwise = true`, or allow it with `allow-gaps = true` and `allow-overlap = true`");
     assert!(
         parse("allow-gaps = true")
             .unwrap_err()

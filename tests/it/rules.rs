@@ -9,7 +9,7 @@ use tiermill::rules::{BUILT_IN, FittedRules, RuleSet, Segmented};
 
 use crate::support::{
     COLUMNS, Workdir, cdnow, close, config, customers, extra_data, floats, online_retail,
-    six_customers, threads,
+    repository, six_customers, threads,
 };
 
 /// Segments of customers by a rule file.
@@ -917,4 +917,78 @@ fn segments_depend_neither_on_the_order_of_rows_nor_on_threads() {
         assert_eq!(one.scores, many.scores, "{name}");
         assert!(one.labels.iter().all(Option::is_some));
     }
+}
+
+#[test]
+fn the_examples_of_the_manual_are_rules() {
+    let manual = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let (_, section) = manual.split_once("\n## Rules\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let blocks: Vec<&str> = section
+        .split("```toml\n")
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    assert_eq!(blocks.len(), 2);
+    let work = six(blocks[0]);
+    work.tiermill("run").success();
+    assert_eq!(column(&work)[0].as_deref(), Some("VIP"));
+    let rules = RuleSet::parse(blocks[1], Path::new("manual.toml")).unwrap();
+    assert!(rules.proof().unwrap().mece);
+}
+
+#[test]
+fn a_segment_may_have_alternatives_and_codes_with_stars() {
+    let text = "
+        [scores]
+        recency.cuts = [10, 20]
+        frequency.cuts = [1, 2]
+        monetary.cuts = [10, 20]
+        [[segments]]
+        name = 'any best'
+        any = [{ r = 3 }, { f = 3, m = '>= 2' }]
+        [[segments]]
+        name = 'poor'
+        cells = ['1**', '21*']
+        otherwise = true
+        [[segments]]
+        name = 'rest'
+        otherwise = true
+    ";
+    let rows = [
+        (5.0, 1, 5.0),
+        (15.0, 3, 15.0),
+        (15.0, 3, 5.0),
+        (25.0, 3, 15.0),
+        (25.0, 3, 5.0),
+        (15.0, 1, 50.0),
+    ];
+    assert_eq!(
+        names(&segmented(text, &rows)),
+        ["any best", "any best", "rest", "any best", "poor", "poor"]
+    );
+}
+
+#[test]
+fn a_frozen_file_is_accepted_even_where_its_cut_points_rule_a_segment_out() {
+    let text = "
+        [scores]
+        bands = 2
+        [[segments]]
+        name = 'good and old'
+        r = 2
+        recency_days = '> 1000'
+        [[segments]]
+        name = 'others'
+        otherwise = true
+    ";
+    let rules = RuleSet::parse(text, Path::new("r.toml")).unwrap();
+    assert!(
+        rules.proof().unwrap().mece,
+        "before the data is seen it can be"
+    );
+    let people = customers(&[(1.0, 1, 1.0), (2.0, 1, 1.0), (3.0, 1, 1.0)]);
+    let frozen = rules.fit(&people).unwrap().to_toml("frozen").unwrap();
+    let frozen = RuleSet::parse(&frozen, Path::new("frozen.toml")).unwrap();
+    assert_eq!(frozen.proof().unwrap().unreachable, ["good and old"]);
 }
