@@ -38,6 +38,8 @@ pub mod tiers;
 
 pub mod rules;
 
+pub mod compare;
+
 pub mod generate;
 
 pub mod store;
@@ -46,4 +48,4 @@ pub mod pipeline;
 
 pub mod cli;
 
-pub use error::{Error, Result, Warning};
+pub use error::{CompareFault, Error, Result, RuleFault, Warning};

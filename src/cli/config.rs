@@ -5,10 +5,14 @@ use std::process::ExitCode;
 use super::{JobArgs, print, print_json};
 use crate::config::{Config, Format, defaults, merge};
 use crate::error::{Error, Result};
+use crate::pipeline::rule_set;
 
 /// Prints what is in force, and then says what is wrong with it, if anything is.
 pub(super) fn config(args: &JobArgs) -> Result<ExitCode> {
-    let mut merged = merge([&args.options, &args.file()?, &defaults()])?;
+    let mut merged = {
+        let [flags, file] = args.layers()?;
+        merge([&flags, &file, &defaults()])?
+    };
     let paths = merged.input.input.iter_mut().flatten();
     for path in paths.chain(&mut merged.output.out) {
         *path = absolute(path);
@@ -23,7 +27,7 @@ pub(super) fn config(args: &JobArgs) -> Result<ExitCode> {
         })?;
         print(&text)?;
     }
-    Config::try_from(merged)?;
+    rule_set(&Config::try_from(merged)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,12 +5,15 @@
 
 mod assign;
 mod check;
+mod compare;
 mod config;
 mod generate;
 mod init;
+mod maps;
 mod problem;
 mod progress;
 mod render;
+mod rules;
 mod run;
 mod shell;
 
@@ -22,7 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use toml::{Table, Value};
 
-use crate::config::{Config, Options, defaults, parse};
+use crate::config::{Config, Options, RulesOptions, defaults, parse, with_rules};
 use crate::error::{Error, Result};
 
 /// The file that is read where `--config` is not given.
@@ -94,6 +97,8 @@ For a program:
     Fit(JobArgs),
     /// Give every customer a tier of a saved model
     Assign(assign::AssignArgs),
+    /// Hold two tierings of the same customers against each other
+    Compare(compare::CompareArgs),
     /// Print the effective config as TOML that can be fed back
     #[command(after_help = "\
 Examples:
@@ -101,6 +106,10 @@ Examples:
   tiermill config --k 4 > new.toml     the same with another k, to a new file:
                                        the shell empties the one it writes to")]
     Config(JobArgs),
+    /// List the built-in segment maps, show one, or prove one whole
+    Maps(maps::MapsArgs),
+    /// Work with rule files: freeze their cut points
+    Rules(rules::RulesArgs),
     /// Make orders with a known truth, any size
     Generate(generate::GenerateArgs),
     /// Print completions for a shell
@@ -130,9 +139,22 @@ impl JobArgs {
         parse(&read_config(&path)?, &path)
     }
 
+    /// The flags and the options of the file, both with the text of the rule files that they name. Rules by flag replace
+    /// those of the file as a whole.
+    fn layers(&self) -> Result<[Options; 2]> {
+        let (mut flags, mut file) = (self.options.clone(), self.file()?);
+        if flags.rules.rules.is_some() {
+            file.rules = RulesOptions::default();
+        }
+        with_rules(&mut flags, &read_config)?;
+        with_rules(&mut file, &read_config)?;
+        Ok([flags, file])
+    }
+
     /// Flags over file over defaults; then the threads, which have to be known before polars starts.
     fn config(&self) -> Result<Config> {
-        let config = Config::new(&self.options, &self.file()?)?;
+        let [flags, file] = self.layers()?;
+        let config = Config::new(&flags, &file)?;
         with_threads(config.output.threads)?;
         Ok(config)
     }
@@ -174,12 +196,21 @@ fn command() -> clap::Command {
         })
         .flatten()
         .collect();
-    let of_job = |name: &str| ["check", "run", "fit", "assign", "config"].contains(&name);
-    Cli::command().mut_subcommands(|command| {
+    let of_job = |name: &str| {
+        [
+            "check", "run", "fit", "assign", "compare", "config", "freeze",
+        ]
+        .contains(&name)
+    };
+    let with_defaults = |command: clap::Command| {
         if !of_job(command.get_name()) {
             return command;
         }
+        let compares = command.get_name() == "compare";
         command.mut_args(|arg| {
+            if compares && arg.get_long() == Some("out") {
+                return arg.help("Folder for comparison.json and moved.parquet [default: none]");
+            }
             let default = arg.get_long().and_then(|key| defaults.get(key));
             match (default, arg.get_help()) {
                 (Some(default), Some(help)) => {
@@ -189,6 +220,10 @@ fn command() -> clap::Command {
                 _ => arg,
             }
         })
+    };
+    Cli::command().mut_subcommands(|command| match command.get_name() {
+        "rules" => command.mut_subcommands(with_defaults),
+        _ => with_defaults(command),
     })
 }
 
@@ -208,7 +243,10 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args),
         Command::Fit(args) => run::fit(&args),
         Command::Assign(args) => assign::assign(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Config(args) => config::config(&args),
+        Command::Maps(args) => maps::maps(&args),
+        Command::Rules(args) => rules::rules(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

@@ -4,26 +4,25 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::config::Config;
 use crate::pipeline::Stage;
 
 /// Shows the stages of one job.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     lines: bool,
+    stages: &'static [Stage],
 }
 
 impl Progress {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(quiet: bool, stages: &'static [Stage]) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = (terminal && !config.output.quiet).then(|| {
-            let stages = Stage::ALL.len() as u64;
+        let bar = (terminal && !quiet).then(|| {
             let template = if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
                 "{bar:20} {pos}/{len} {msg} {elapsed}"
             } else {
                 "{bar:20.cyan} {pos}/{len} {msg:.bold} {elapsed:.dim}"
             };
-            let bar = ProgressBar::new(stages);
+            let bar = ProgressBar::new(stages.len() as u64);
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("━━─"));
             }
@@ -31,14 +30,16 @@ impl Progress {
             bar
         });
         Self {
-            lines: bar.is_none() && !config.output.quiet,
+            lines: bar.is_none() && !quiet,
             bar,
+            stages,
         }
     }
 
     /// A stage begins.
     pub(super) fn stage(&mut self, stage: Stage) {
-        let place = Stage::ALL
+        let place = self
+            .stages
             .iter()
             .position(|&known| known == stage)
             .unwrap_or(0) as u64;
@@ -51,7 +52,7 @@ impl Progress {
                 anstream::stderr(),
                 "tiermill: {}/{} {}",
                 place + 1,
-                Stage::ALL.len(),
+                self.stages.len(),
                 stage.name()
             );
         }

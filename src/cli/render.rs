@@ -7,13 +7,14 @@ use anstyle::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
+use super::compare::summary;
 use crate::cluster::Quality;
-use crate::config::Share;
+use crate::config::{Share, grouped};
 use crate::load::Reconciliation;
 use crate::pipeline::{Checked, Report};
 use crate::tiers::{Spread, TierProfile};
 
-const TITLE: Style = Style::new().bold();
+pub(super) const TITLE: Style = Style::new().bold();
 
 /// The report of `run`, `fit` and `assign`.
 pub(super) fn report(report: &Report, explain: bool) -> String {
@@ -43,6 +44,9 @@ pub(super) fn report(report: &Report, explain: bool) -> String {
         text,
         "Code: recency, frequency, monetary; 1 is better than the mean of all customers. Recency (days), orders and monetary are medians.\n"
     );
+    if let Some(compared) = &report.comparison {
+        let _ = writeln!(text, "{}", summary(&compared.comparison));
+    }
     let _ = writeln!(text, "{}", reconciliation(&report.rows));
     let _ = writeln!(
         text,
@@ -83,6 +87,8 @@ fn purpose(file: &str) -> &'static str {
         "tiers.json" => "what the tiers are",
         "model.json" => "what `tiermill assign` needs",
         "manifest.json" => "inputs, rows, timings, hashes",
+        "comparison.json" => "the rules against the tiers",
+        "moved.parquet" => "who changes places between the two",
         "rejected.parquet" => "rows that were not used, and why",
         _ => "",
     }
@@ -191,7 +197,7 @@ fn reconciliation(rows: &Reconciliation) -> String {
 }
 
 /// A table without lines; `true` aligns a column to the right.
-fn table(columns: &[(&str, bool)]) -> Table {
+pub(super) fn table(columns: &[(&str, bool)]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|(name, _)| *name));
@@ -209,7 +215,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// 2,500,315.63: at most `decimals` decimals, none where they are all 0.
-fn number(value: f64, decimals: usize) -> String {
+pub(super) fn number(value: f64, decimals: usize) -> String {
     let text = format!("{:.decimals$}", value.abs());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let zero = text.bytes().all(|byte| matches!(byte, b'0' | b'.'));
@@ -239,7 +245,7 @@ fn folded(path: &Path) -> PathBuf {
 }
 
 /// 12.3 %; never 0.0 % for something that is there.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     if 0.0 < share && share < 0.000_5 {
         return "< 0.1 %".to_owned();
     }
@@ -247,19 +253,8 @@ fn percent(share: f64) -> String {
 }
 
 /// A midnight is a day.
-fn moment(iso: &str) -> &str {
+pub(super) fn moment(iso: &str) -> &str {
     iso.strip_suffix("T00:00:00").unwrap_or(iso)
-}
-
-fn grouped(digits: &str) -> String {
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place != 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{JobArgs, json, print_after, problem, progress::Progress, render};
 use crate::config::{Config, Format};
 use crate::error::Result;
-use crate::pipeline::{self, Observer, Report};
+use crate::pipeline::{self, Observer, Report, Stage};
 
 /// `tiermill run`.
 pub(super) fn run(args: &JobArgs) -> Result<ExitCode> {
@@ -23,7 +23,11 @@ pub(super) fn job(
     work: impl FnOnce(&Config, Observer<'_>) -> Result<Report>,
 ) -> Result<ExitCode> {
     let report = {
-        let mut progress = Progress::new(config);
+        let stages: &[Stage] = match config.rules {
+            Some(_) => &Stage::WITH_RULES,
+            None => &Stage::ALL,
+        };
+        let mut progress = Progress::new(config.output.quiet, stages);
         work(config, &mut |stage| progress.stage(stage))?
     };
     problem::print_warnings(&report.tiers.warnings);

@@ -125,9 +125,9 @@ fn davies_bouldin(solved: &Solved, d: usize) -> f64 {
 
 /// What lies in one wider cell and one cluster, cluster by cluster.
 pub(super) struct Pieces {
-    points: Points,
+    pub(super) points: Points,
     /// Where each cluster starts; one more entry at the end.
-    starts: Vec<usize>,
+    pub(super) starts: Vec<usize>,
 }
 
 fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
@@ -170,7 +170,7 @@ pub fn silhouette(matrix: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 
 }
 
 /// Mean silhouette of weighted points: a point of weight n is n rows in one place.
-fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
+pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
     let Pieces { points, starts } = pieces;
     let size = |label: usize| {
         points.weights[starts[label]..starts[label + 1]]

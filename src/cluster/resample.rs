@@ -14,6 +14,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
+use super::adjusted_rand;
 use super::kmeans::Points;
 
 /// Resamples of which stability is the mean.
@@ -65,7 +66,7 @@ pub(super) fn stability(cells: &Points, clusterings: &[&[f64]], seed: u64) -> Ve
                         return 0.0;
                     }
                     let found = best(&sample, k, &mut random);
-                    adjusted_rand(published, &labels(cells, &found.0), &cells.weights)
+                    likeness(published, &labels(cells, &found.0), &cells.weights)
                 })
                 .collect()
         })
@@ -193,31 +194,20 @@ fn drawn_from(cells: &Points, drawn: u64, random: &mut Xoshiro256PlusPlus) -> Po
     }
 }
 
-/// Adjusted Rand index of two partitions of weighted points, a point of weight n being n customers (Hubert and Arabie
-/// 1985; scikit-learn's `adjusted_rand_score`).
-fn adjusted_rand(a: &[u32], b: &[u32], weights: &[f64]) -> f64 {
+/// Adjusted Rand index of two partitions of weighted points, a point of weight n being n customers.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "weights are counts of customers"
+)]
+fn likeness(a: &[u32], b: &[u32], weights: &[f64]) -> f64 {
     let count = |labels: &[u32]| labels.iter().max().map_or(0, |&label| label as usize + 1);
     let (rows, columns) = (count(a), count(b));
-    let mut table = vec![0.0; rows * columns];
-    for ((&a, &b), weight) in a.iter().zip(b).zip(weights) {
-        table[a as usize * columns + b as usize] += weight;
+    let mut table = vec![0; rows * columns];
+    for ((&a, &b), &weight) in a.iter().zip(b).zip(weights) {
+        table[a as usize * columns + b as usize] += weight as u64;
     }
-    let pairs = |n: f64| n * (n - 1.0) / 2.0;
-    let both: f64 = table.iter().map(|&n| pairs(n)).sum();
-    let of_a: f64 = table
-        .chunks_exact(columns.max(1))
-        .map(|row| pairs(row.iter().sum()))
-        .sum();
-    let of_b: f64 = (0..columns)
-        .map(|column| pairs(table.iter().skip(column).step_by(columns).sum()))
-        .sum();
-    let chance = of_a * of_b / pairs(weights.iter().sum());
-    let most = f64::midpoint(of_a, of_b);
-    if most <= chance {
-        1.0
-    } else {
-        (both - chance) / (most - chance)
-    }
+    adjusted_rand(&table, columns)
 }
 
 /// Principal axes of weighted points, and how far the points reach along them.

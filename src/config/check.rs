@@ -9,9 +9,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 
 use super::{
-    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, Config, Count, Feature, FeatureConfig,
-    FeaturesOptions, InputConfig, K, Level, MAX_K, Method, Options, OutputConfig, OutputOptions,
-    RfmConfig, RfmOptions, Share, TiersConfig, TiersOptions, defaults, merge,
+    AsOf, ClusterConfig, ClusterOptions, CodeName, Columns, CompareConfig, Config, Count, Feature,
+    FeatureConfig, FeaturesOptions, InputConfig, K, Level, MAX_K, Method, Options, OutputConfig,
+    OutputOptions, RfmConfig, RfmOptions, RulesConfig, RulesOptions, Share, TiersConfig,
+    TiersOptions, defaults, is_rule_file, merge,
 };
 use crate::error::{Error, Result};
 
@@ -36,10 +37,29 @@ impl TryFrom<Options> for Config {
             features,
             tiers: tiers_config(&options.tiers, &cluster)?,
             cluster,
+            rules: rules_config(&options.rules)?,
             output: output_config(&options.output)?,
             effective: options,
         })
     }
+}
+
+/// The parts that a comparison needs; the whole config only where an input is set.
+pub(super) fn for_comparison(options: &Options) -> Result<CompareConfig> {
+    let options = merge([options, &Options::default(), &defaults()])?;
+    let config = CompareConfig {
+        features: feature_configs(&options.features)?,
+        seed: set("seed", options.cluster.seed.as_ref())?,
+        customer: options.input.customer.clone(),
+        rules: rules_config(&options.rules)?,
+        output: output_config(&options.output)?,
+        job: None,
+    };
+    let job = options.input.input.is_some().then(|| options.try_into());
+    Ok(CompareConfig {
+        job: job.transpose()?,
+        ..config
+    })
 }
 
 /// A value that has a default, and so is there.
@@ -427,6 +447,24 @@ fn check_code_names(code_names: &BTreeMap<String, CodeName>, digits: usize) -> R
         }
     }
     Ok(())
+}
+
+/// The map or the definition; a file has to be read by then.
+fn rules_config(rules: &RulesOptions) -> Result<Option<RulesConfig>> {
+    let named = rules.rules.as_ref().or(rules.file.as_ref());
+    if let Some(file) = named.filter(|name| rules.file.is_some() || is_rule_file(name)) {
+        return Err(bad_value(
+            "rules",
+            format!("the file `{file}`, unread"),
+            "what `config::with_rules` makes of it",
+        ));
+    }
+    let map = rules.map.as_ref().or(rules.rules.as_ref()).cloned();
+    let definition = rules.definition();
+    if map.is_none() && definition.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(RulesConfig { map, definition }))
 }
 
 fn output_config(output: &OutputOptions) -> Result<OutputConfig> {

@@ -8,6 +8,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::options::{Options, catalogue};
+use super::rules::is_rule_file;
 use crate::error::{Error, Result, nearest};
 
 /// Reads the text of a config file. Relative paths in it are taken from `folder`, the folder that the file is in.
@@ -25,6 +26,17 @@ pub fn parse(text: &str, path: &Path) -> Result<Options> {
     let folder = path.parent().unwrap_or(Path::new(""));
     for input in options.input.input.iter_mut().flatten() {
         *input = from_folder(folder, input);
+    }
+    if let Some(file) = &mut options.rules.file {
+        *file = from_folder(folder, file);
+    }
+    if let Some(rules) = options
+        .rules
+        .rules
+        .as_mut()
+        .filter(|rules| is_rule_file(rules))
+    {
+        *rules = from_folder(folder, rules);
     }
     if let Some(out) = &mut options.output.out {
         *out = from_folder(folder, out);
@@ -51,7 +63,7 @@ pub fn merge(layers: [&Options; 3]) -> Result<Options> {
 }
 
 /// Puts each value of `over` in place of the one below it; tables are laid over each other.
-fn overlay(below: &mut Table, over: Table) {
+pub(super) fn overlay(below: &mut Table, over: Table) {
     for (key, value) in over {
         match (below.get_mut(&key), value) {
             (Some(Value::Table(lower)), Value::Table(upper)) => overlay(lower, upper),
@@ -160,7 +172,7 @@ fn unknown(place: String, key: String, home: Option<&str>, known: Vec<String>) -
 }
 
 /// `as-of = 2024-01-31` is a date to TOML and a text to us.
-fn dates_as_text(value: Value) -> Value {
+pub(super) fn dates_as_text(value: Value) -> Value {
     match value {
         Value::Datetime(date) => Value::String(date.to_string()),
         Value::Table(table) => Value::Table(
@@ -169,6 +181,7 @@ fn dates_as_text(value: Value) -> Value {
                 .map(|(k, v)| (k, dates_as_text(v)))
                 .collect(),
         ),
+        Value::Array(values) => Value::Array(values.into_iter().map(dates_as_text).collect()),
         other => other,
     }
 }

@@ -7,21 +7,24 @@
 mod check;
 mod file;
 mod options;
+mod rules;
 mod values;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use chrono_tz::Tz;
+use toml::Table;
 
 pub use file::{merge, parse};
 pub use options::{
     ClusterOptions, CodeName, FeatureOptions, FeaturesOptions, InputOptions, Options,
-    OutputOptions, RfmOptions, TiersOptions, catalogue,
+    OutputOptions, RfmOptions, RulesOptions, TiersOptions, catalogue,
 };
+pub use rules::{is_rule_file, with_rules};
 pub use values::{
     Algorithm, Count, Days, Feature, Format, K, Level, Method, Monetary, Recency, Refunds, Scale,
-    Share, Transform,
+    Share, Transform, grouped,
 };
 
 use crate::error::Result;
@@ -44,6 +47,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// For `tiers`.
     pub tiers: TiersConfig,
+    /// For `rules`; `None`: customers get no segments.
+    pub rules: Option<RulesConfig>,
     /// For `store` and `cli`.
     pub output: OutputConfig,
     /// The same settings as they would be written down; for the manifest and `tiermill config`.
@@ -183,6 +188,15 @@ pub struct TiersConfig {
     pub code_names: BTreeMap<String, CodeName>,
 }
 
+/// Fixed rules beside the tiers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RulesConfig {
+    /// A built-in map.
+    pub map: Option<String>,
+    /// A rule file, or what is laid over the map.
+    pub definition: Table,
+}
+
 /// What is written, and where.
 #[derive(Debug, Clone)]
 pub struct OutputConfig {
@@ -196,6 +210,23 @@ pub struct OutputConfig {
     pub explain: bool,
     /// Threads; `None`: all cores.
     pub threads: Option<usize>,
+}
+
+/// What a comparison has to know; `input` is only needed where the tierings do not bring R, F and M with them.
+#[derive(Debug, Clone)]
+pub struct CompareConfig {
+    /// For `features`: the space in which both sides are measured.
+    pub features: Vec<FeatureConfig>,
+    /// Seed of random tiers.
+    pub seed: u64,
+    /// Column of the customer, where it is set.
+    pub customer: Option<String>,
+    /// The rules of the config, where it has some.
+    pub rules: Option<RulesConfig>,
+    /// For `cli`; `out` only counts where it is a flag.
+    pub output: OutputConfig,
+    /// Everything else, where an input is set.
+    pub job: Option<Config>,
 }
 
 /// The table of constants: what holds when nobody says otherwise.
@@ -242,6 +273,7 @@ pub fn defaults() -> Options {
             rank_by: Some(Feature::Monetary),
             ..TiersOptions::default()
         },
+        rules: RulesOptions::default(),
         output: OutputOptions {
             out: Some("out".to_owned()),
             format: Some(Format::Human),
@@ -260,5 +292,13 @@ impl Config {
     /// A value out of its range, a setting that is missing, or two that contradict each other.
     pub fn new(flags: &Options, file: &Options) -> Result<Self> {
         Self::try_from(merge([flags, file, &Options::default()])?)
+    }
+
+    /// The same for a comparison, which may do without an input.
+    ///
+    /// # Errors
+    /// As [`Config::new`].
+    pub fn for_comparison(flags: &Options, file: &Options) -> Result<CompareConfig> {
+        check::for_comparison(&merge([flags, file, &Options::default()])?)
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
 use super::values::{
     Algorithm, Count, Days, Feature, Format, K, Level, Method, Monetary, Recency, Refunds, Scale,
@@ -31,6 +32,9 @@ pub struct Options {
     /// `[tiers]`: how clusters are ranked and named.
     #[command(flatten)]
     pub tiers: TiersOptions,
+    /// `[rules]`: fixed thresholds beside the tiers.
+    #[command(flatten)]
+    pub rules: RulesOptions,
     /// `[output]`: what is written, and where.
     #[command(flatten)]
     pub output: OutputOptions,
@@ -272,6 +276,105 @@ pub struct CodeName {
     pub zh: Option<String>,
 }
 
+/// `[rules]`: a map or a file, and what is laid over it. What the parts mean is checked by `rules`.
+#[derive(Debug, Clone, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[command(next_help_heading = "Rules")]
+pub struct RulesOptions {
+    /// Segments by fixed rules beside the tiers: a built-in map (`tiermill maps`) or a rule file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub rules: Option<String>,
+    /// Name of a built-in map.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
+    /// A rule file.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What results call the rules.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Value>,
+    /// Chinese name.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_zh: Option<Value>,
+    /// Where the rules come from.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Value>,
+    /// Cells that no segment takes are reported and not refused.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_gaps: Option<Value>,
+    /// Cells that several segments match are reported and not refused.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_overlap: Option<Value>,
+    /// Cut points that coincide make fewer bands and no error.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge_equal: Option<Value>,
+    /// `[rules.scores]`.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Value>,
+    /// `[[rules.segments]]`.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Value>,
+    /// `[rules.rename]`.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rename: Option<Value>,
+}
+
+impl RulesOptions {
+    /// Keys of a rule file.
+    pub(super) const PARTS: [&str; 9] = [
+        "name",
+        "name-zh",
+        "description",
+        "allow-gaps",
+        "allow-overlap",
+        "merge-equal",
+        "scores",
+        "segments",
+        "rename",
+    ];
+
+    fn parts(&mut self) -> [&mut Option<Value>; 9] {
+        [
+            &mut self.name,
+            &mut self.name_zh,
+            &mut self.description,
+            &mut self.allow_gaps,
+            &mut self.allow_overlap,
+            &mut self.merge_equal,
+            &mut self.scores,
+            &mut self.segments,
+            &mut self.rename,
+        ]
+    }
+
+    /// The parts of a rule file that were said, as such a file.
+    pub fn definition(&self) -> Table {
+        let mut copy = self.clone();
+        let parts = Self::PARTS.into_iter().zip(copy.parts());
+        parts
+            .filter_map(|(key, value)| Some((key.to_owned(), value.take()?)))
+            .collect()
+    }
+
+    /// Puts the parts of a rule file in.
+    pub(super) fn define(&mut self, mut table: Table) {
+        for (key, part) in Self::PARTS.into_iter().zip(self.parts()) {
+            *part = table.remove(key);
+        }
+    }
+}
+
 /// `[output]`.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -325,12 +428,16 @@ pub fn catalogue() -> Vec<(&'static str, Vec<String>)> {
     features_keys.extend(Feature::ALL.map(|feature| feature.as_str().to_owned()));
     let mut tiers_keys = keys::<TiersOptions>();
     tiers_keys.push("code-names".to_owned());
+    let mut rules_keys = keys::<RulesOptions>();
+    let parts = ["map", "file"].into_iter().chain(RulesOptions::PARTS);
+    rules_keys.extend(parts.map(str::to_owned));
     vec![
         ("input", keys::<InputOptions>()),
         ("rfm", keys::<RfmOptions>()),
         ("features", features_keys),
         ("cluster", keys::<ClusterOptions>()),
         ("tiers", tiers_keys),
+        ("rules", rules_keys),
         ("output", keys::<OutputOptions>()),
     ]
 }

@@ -329,3 +329,15 @@ macro_rules! deserialize_scalar {
 }
 
 deserialize_scalar!(K, Days, Share);
+
+/// Digits in groups of three, for people: `69659` is 69,659.
+pub fn grouped(digits: &str) -> String {
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place != 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

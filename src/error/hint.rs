@@ -22,6 +22,8 @@ impl Error {
                 Some(suggestion) => suggestion.clone(),
                 None => format!("known here: {}", quoted(known)),
             }),
+            Self::Rules(fault) => Some(fault.hint()),
+            Self::Comparison(fault) => fault.hint(),
             Self::Missing { hint, .. }
             | Self::Conflict { hint, .. }
             | Self::WrongType { hint, .. }
@@ -50,6 +52,11 @@ impl Error {
                 "the writer was stopped, or the copy is not complete; write it again under another name and rename it when it is whole"
                     .to_owned(),
             ),
+            Self::MissingColumn {
+                key: "label",
+                found,
+                ..
+            } => Some(format!("columns found: {}", quoted(found))),
             Self::MissingColumn {
                 key,
                 found,
@@ -147,7 +154,7 @@ fn twice(error: &toml::de::Error) -> Option<String> {
 }
 
 /// `` `a`, `b`, `c` `` (at most twelve, then how many more).
-fn quoted(names: &[String]) -> String {
+pub(super) fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let mut shown: Vec<String> = names
         .iter()

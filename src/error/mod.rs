@@ -3,14 +3,18 @@
 //! In: the facts at the place of the fault. Out: one sentence, a hint, an exit code.
 //! Invariant: a variant carries facts as fields (where, what was found, what was expected), never a ready sentence.
 
+mod compare;
 mod hint;
+mod rules;
 
 use std::path::PathBuf;
 
 use polars::error::PolarsError;
 use serde::Serialize;
 
+pub use compare::CompareFault;
 pub(crate) use hint::nearest;
+pub use rules::RuleFault;
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -89,6 +93,13 @@ pub enum Error {
         /// polars' reason.
         source: PolarsError,
     },
+
+    /// Rules that cannot be run, or customers that they cannot score.
+    #[error(transparent)]
+    Rules(Box<RuleFault>),
+    /// Two tierings that cannot be compared.
+    #[error(transparent)]
+    Comparison(Box<CompareFault>),
 
     // Input: exit code 1.
     /// An input path that does not exist.
@@ -535,6 +546,8 @@ impl Error {
             | Self::Missing { .. }
             | Self::Conflict { .. }
             | Self::Expression { .. } => 2,
+            Self::Rules(fault) => fault.exit_code(),
+            Self::Comparison(fault) => fault.exit_code(),
             Self::MaxRejected { .. } | Self::LoneNewestDay { .. } => 3,
             _ => 1,
         }

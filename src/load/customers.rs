@@ -16,7 +16,7 @@ use super::reconcile::{Reason, Reconciliation};
 use super::rejected::{number_text, with_reason};
 use super::rows::{CODE, COPIES, TOO_LARGE, UNITS, code, surplus};
 use super::source::{Source, i64_column};
-use super::{CustomerIds, Customers, Loaded, id_text};
+use super::{AsOfMoment, CustomerIds, Customers, Loaded, id_text};
 use crate::config::{Columns, InputConfig, Monetary, RfmConfig};
 use crate::error::{Error, Result};
 
@@ -49,16 +49,19 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     check_once(&ids)?;
     let frequency: Vec<i64> = floats(&usable, FREQUENCY)?.into_iter().map(whole).collect();
     let revenue = Totals::new(table.totals(&usable, &frequency)?, &table.money, &ids)?;
+    let as_of = as_of.name();
+    let tenure_days = if table.has_tenure {
+        Some(floats(&usable, TENURE)?)
+    } else {
+        None
+    };
     let customers = Customers {
-        as_of: as_of.name(),
+        first_order: tenure_days.as_deref().map(|days| first_days(&as_of, days)),
+        as_of,
         recency_days: floats(&usable, RECENCY)?,
         frequency,
         monetary: floats(&usable, MONETARY)?,
-        tenure_days: if table.has_tenure {
-            Some(floats(&usable, TENURE)?)
-        } else {
-            None
-        },
+        tenure_days,
         revenue: revenue.units,
         decimals: revenue.decimals,
         ids: CustomerIds(ids),
@@ -351,6 +354,16 @@ fn check_once(ids: &Series) -> Result<()> {
         customer: id_text(ids, row),
         rows: more as u64 + 1,
     })
+}
+
+/// The days of the first orders, so many whole days before as-of.
+pub(super) fn first_days(as_of: &AsOfMoment, tenure_days: &[f64]) -> Vec<i32> {
+    let last = i64::from(as_of.date.to_epoch_days());
+    let days = tenure_days
+        .iter()
+        .map(|&days| last.saturating_sub(whole(days.floor())));
+    days.map(|day| i32::try_from(day).unwrap_or(i32::MIN))
+        .collect()
 }
 
 /// A whole number that is known to fit.

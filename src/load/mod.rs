@@ -21,12 +21,15 @@ mod notes;
 mod orders;
 mod rejected;
 
+mod labels;
+
 pub mod guess;
 mod profile;
 
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+pub use labels::{LabelQuery, Labelled, NO_LABEL, common, labels};
 pub use profile::{Profile, profile};
 pub use reconcile::{Reason, Reconciliation};
 pub use source::InputFile;
@@ -65,6 +68,8 @@ pub struct Customers {
     pub monetary: Vec<f64>,
     /// Days from the first order to as-of; `None` where the input is a customer table without such a column.
     pub tenure_days: Option<Vec<f64>>,
+    /// Calendar day of the first order in the zone of the data, in days since 1970-01-01; `None` where there is no tenure.
+    pub first_order: Option<Vec<i32>>,
     /// Total amount in units of 10^-`decimals`.
     pub revenue: Vec<i64>,
     /// Decimals of `revenue`.
@@ -80,6 +85,32 @@ impl Customers {
     /// Whether there is no customer.
     pub fn is_empty(&self) -> bool {
         self.recency_days.is_empty()
+    }
+
+    /// Some of the customers, by ascending rows.
+    ///
+    /// # Errors
+    /// None, as long as the rows exist.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        fn of<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|&row| values[row as usize]).collect()
+        }
+        Ok(Self {
+            ids: self.ids.select(rows)?,
+            as_of: self.as_of.clone(),
+            recency_days: of(&self.recency_days, rows),
+            frequency: of(&self.frequency, rows),
+            monetary: of(&self.monetary, rows),
+            tenure_days: self.tenure_days.as_ref().map(|days| of(days, rows)),
+            first_order: self.first_order.as_ref().map(|days| of(days, rows)),
+            revenue: of(&self.revenue, rows),
+            decimals: self.decimals,
+        })
+    }
+
+    /// Total amount of one customer.
+    pub fn revenue_of(&self, row: usize) -> f64 {
+        from_fixed(self.revenue[row].into(), self.decimals)
     }
 
     /// Total amount of the wanted rows, exact until the last division.
@@ -112,6 +143,16 @@ impl CustomerIds {
     /// Ids as a column, under the name that it had in the input.
     pub fn series(&self) -> &Series {
         &self.0
+    }
+
+    /// Some of the ids, by ascending rows.
+    ///
+    /// # Errors
+    /// [`Error::Polars`] for rows that do not exist.
+    pub fn select(&self, rows: &[u32]) -> Result<Self> {
+        let rows = IdxCa::from_slice("row".into(), rows);
+        let ids = self.0.take(&rows);
+        ids.map(Self).map_err(Error::polars("select customers"))
     }
 
     /// The id of row `row` for a message.

@@ -118,6 +118,12 @@ impl Moment {
         }
     }
 
+    /// The calendar day of an order, in days since 1970, on the clock of this moment.
+    pub(super) fn day_of(self, micros: i64) -> i32 {
+        let day = Clock { zone: self.zone }.day(micros);
+        i32::try_from(day).unwrap_or(i32::MAX)
+    }
+
     /// How results name this moment.
     pub(super) fn name(self) -> AsOfMoment {
         // From the instant and not from what was written: a clock may skip the time that was written.

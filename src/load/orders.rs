@@ -385,8 +385,11 @@ fn customers(grouped: Grouped, rows: &Rows, as_of: Moment, rfm: &RfmConfig) -> R
             }
         })
         .collect();
+    let first = grouped.first.par_iter();
+    let first_order = first.map(|&time| as_of.day_of(time)).collect();
     Ok(Customers {
         recency_days: days(grouped.last),
+        first_order: Some(first_order),
         tenure_days: Some(days(grouped.first)),
         ids: CustomerIds(grouped.ids),
         as_of: as_of.name(),

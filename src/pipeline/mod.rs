@@ -4,8 +4,10 @@
 //! Invariant: the output folder is opened before the input, and nothing is published before everything is written.
 //! It prints nothing: it tells an observer which stage begins.
 
+mod compare;
 mod generate;
 mod model;
+mod rule_sets;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -17,8 +19,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
+pub use rule_sets::{Frozen, freeze, rule_set};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};
@@ -26,6 +30,7 @@ use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
+use crate::rules::{RuleSet, Segmented};
 use crate::store::{
     Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
 };
@@ -43,6 +48,8 @@ pub enum Stage {
     Cluster,
     /// Clusters → tiers, customers → assignments.
     Tiers,
+    /// Two tierings → what differs between them.
+    Compare,
     /// Everything → files.
     Write,
 }
@@ -57,6 +64,19 @@ impl Stage {
         Self::Write,
     ];
 
+    /// The stages of a run with rules, in order.
+    pub const WITH_RULES: [Self; 6] = [
+        Self::Load,
+        Self::Features,
+        Self::Cluster,
+        Self::Tiers,
+        Self::Compare,
+        Self::Write,
+    ];
+
+    /// The stages of a comparison, in order.
+    pub const OF_COMPARISON: [Self; 3] = [Self::Load, Self::Cluster, Self::Compare];
+
     /// Its name in timings and progress.
     pub fn name(self) -> &'static str {
         match self {
@@ -64,6 +84,7 @@ impl Stage {
             Self::Features => "features",
             Self::Cluster => "cluster",
             Self::Tiers => "tiers",
+            Self::Compare => "compare",
             Self::Write => "write",
         }
     }
@@ -86,6 +107,9 @@ pub struct Report {
     /// tiers.json.
     #[serde(flatten)]
     pub tiers: TiersDocument,
+    /// comparison.json, where the config has rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Compared>,
     /// Names of the files in `directory`.
     pub files: Vec<String>,
 }
@@ -165,6 +189,7 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
 /// What cannot be read at all; a broken limit is part of the answer.
 pub fn check(config: &Config) -> Result<Checked> {
     tables::check_name(&config.input.customer)?;
+    let rules = rule_set(config)?;
     let (loaded, broken) = survey(&config.input, &config.rfm)?;
     Ok(Checked {
         files: loaded.inputs.len(),
@@ -173,7 +198,10 @@ pub fn check(config: &Config) -> Result<Checked> {
         faults: loaded.reconciliation.faults(),
         rows: loaded.reconciliation,
         max_rejected: config.input.max_rejected,
-        warnings: loaded.warnings,
+        warnings: match rules {
+            Some(rules) => [loaded.warnings, rules.check()?].concat(),
+            None => loaded.warnings,
+        },
         broken,
     })
 }
@@ -183,6 +211,7 @@ struct Job<'a> {
     command: &'static str,
     config: &'a Config,
     folder: RunFolder,
+    rules: Option<RuleSet>,
     /// The model that was given; `None` where the job fits its own.
     model: Option<ModelFile>,
     observe: Observer<'a>,
@@ -196,12 +225,23 @@ struct Choice {
     warnings: Vec<Warning>,
 }
 
+/// Where the customers ended up, and what their tiers are like.
+struct Placed {
+    placements: tiers::Placements,
+    segmented: Option<Segmented>,
+    document: TiersDocument,
+}
+
 impl<'a> Job<'a> {
     fn open(command: &'static str, config: &'a Config, observe: Observer<'a>) -> Result<Self> {
         tables::check_name(&config.input.customer)?;
+        if config.rules.is_some() {
+            compare::check_name(&config.input.customer)?;
+        }
         Ok(Self {
             command,
             config,
+            rules: rule_set(config)?,
             folder: RunFolder::open(Path::new(&config.output.out))?,
             model: None,
             observe,
@@ -237,12 +277,14 @@ impl<'a> Job<'a> {
             (&self.config.tiers, &self.config.cluster),
         )?;
         let scores = rules::quintiles(customers)?;
+        let fit_rules = |rules: &RuleSet| rules.fit(customers);
+        let rules = self.rules.as_ref().map(fit_rules).transpose()?;
         let model = Model::new(
             self.config,
             customers,
             fitted.columns,
             &clusters,
-            (&ranked, scores),
+            (&ranked, scores, rules),
         )?;
         let mut warnings = fitted.warnings;
         warnings.extend(clusters.warnings);
@@ -267,63 +309,108 @@ impl<'a> Job<'a> {
         assign: bool,
     ) -> Result<Report> {
         let customers = &loaded.customers;
-        let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
-        let (placements, document) = self.stage(Stage::Tiers, |_| {
-            let matrix = match matrix {
-                Some(matrix) => matrix,
-                None => features::matrix(customers, &model.features)?,
-            };
-            let placements = tiers::place(matrix.view(), &placer);
-            let mut warnings = loaded.warnings.clone();
-            warnings.extend(choice.warnings);
-            let document = TiersDocument {
-                as_of: customers.as_of.text.clone(),
-                customers: customers.len() as u64,
-                revenue: customers.revenue_where(|_| true),
-                tiers: tiers::profiles(
-                    customers,
-                    &placements,
-                    &model.tiers,
-                    &model.features,
-                    &centroids,
-                ),
-                k_table: choice.k_table,
-                k_reason: choice.k_reason,
-                breaks: model.breaks.clone(),
-                warnings,
-            };
-            Ok((placements, document))
-        })?;
+        let Placed {
+            placements,
+            segmented,
+            document,
+        } = self.place(model, (loaded, matrix), choice)?;
+        let mut comparison = None;
+        if assign {
+            comparison = self.against_rules(customers, model, &placements, segmented.as_ref())?;
+        }
         (self.observe)(Stage::Write);
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
         if assign {
-            let scores = rules::score(customers, &model.scores);
-            let mut table = tables::assignments(customers, &placements, &scores, model)?;
+            let mut scores = rules::score(customers, &model.scores);
+            if let Some(segmented) = &segmented {
+                scores = segmented.scores.clone().or(scores);
+            }
+            let mut table =
+                tables::assignments(customers, &placements, (&scores, segmented.as_ref()), model)?;
             staging.parquet("assignments.parquet", &mut table)?;
         }
         staging.json("tiers.json", &document)?;
         staging.json("model.json", model)?;
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
+        if let Some(found) = &mut comparison {
+            staging.json("comparison.json", &found.compared)?;
+            staging.parquet("moved.parquet", &mut found.moved)?;
+        }
         self.timings
             .insert(Stage::Write.name().to_owned(), seconds(start));
         let published = self.write_manifest(staging, loaded, model.seed, assign)?;
-        let mut files: Vec<String> = vec![
-            "tiers.json".into(),
-            "model.json".into(),
-            "manifest.json".into(),
-            "rejected.parquet".into(),
-        ];
-        if assign {
-            files.insert(0, "assignments.parquet".to_owned());
-        }
         Ok(Report {
             command: self.command,
             run_id: published.run_id,
             directory: published.path,
             rows: loaded.reconciliation.clone(),
             tiers: document,
-            files,
+            files: files(assign, comparison.is_some()),
+            comparison: comparison.map(|found| found.compared),
+        })
+    }
+
+    /// Places all customers by the model, and tells of their tiers.
+    fn place(
+        &mut self,
+        model: &Model,
+        (loaded, matrix): (&Loaded, Option<Array2<f64>>),
+        choice: Choice,
+    ) -> Result<Placed> {
+        let customers = &loaded.customers;
+        let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
+        self.stage(Stage::Tiers, |_| {
+            let matrix = match matrix {
+                Some(matrix) => matrix,
+                None => features::matrix(customers, &model.features)?,
+            };
+            let placements = tiers::place(matrix.view(), &placer);
+            drop(matrix);
+            let segmented = model.rules.as_ref().map(|rules| rules.segments(customers));
+            let segmented = segmented.transpose()?;
+            let mut warnings = loaded.warnings.clone();
+            warnings.extend(choice.warnings);
+            warnings.extend(segmented.iter().flat_map(|found| found.warnings.clone()));
+            let profiles = tiers::profiles(
+                customers,
+                &placements,
+                &model.tiers,
+                &model.features,
+                &centroids,
+            );
+            let document = TiersDocument {
+                as_of: customers.as_of.text.clone(),
+                customers: customers.len() as u64,
+                revenue: customers.revenue_where(|_| true),
+                tiers: profiles,
+                k_table: choice.k_table,
+                k_reason: choice.k_reason,
+                breaks: model.breaks.clone(),
+                warnings,
+            };
+            Ok(Placed {
+                placements,
+                segmented,
+                document,
+            })
+        })
+    }
+
+    /// Holds the rules of the model, where it has some, against its tiers.
+    fn against_rules(
+        &mut self,
+        customers: &Customers,
+        model: &Model,
+        placements: &tiers::Placements,
+        segmented: Option<&Segmented>,
+    ) -> Result<Option<compare::InRun>> {
+        let (Some(fitted), Some(segmented)) = (&model.rules, segmented) else {
+            return Ok(None);
+        };
+        let rules = (fitted.rules.name.as_str(), segmented);
+        self.stage(Stage::Compare, |_| {
+            compare::in_run(customers, model, placements, rules).map(Some)
         })
     }
 
@@ -383,6 +470,21 @@ impl<'a> Job<'a> {
         let digest = hex::encode(hash.finalize());
         format!("{}-{}", customers.as_of.date, &digest[..8])
     }
+}
+
+/// Names of the files of a run, as they are told.
+fn files(assign: bool, compared: bool) -> Vec<String> {
+    let told = [
+        ("assignments.parquet", assign),
+        ("tiers.json", true),
+        ("model.json", true),
+        ("comparison.json", compared),
+        ("moved.parquet", compared),
+        ("manifest.json", true),
+        ("rejected.parquet", true),
+    ];
+    let there = told.into_iter().filter(|&(_, there)| there);
+    there.map(|(name, _)| name.to_owned()).collect()
 }
 
 fn seconds(start: Instant) -> Value {

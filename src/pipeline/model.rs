@@ -17,7 +17,7 @@ use crate::config::{Config, Feature, Method};
 use crate::error::{Error, Result};
 use crate::features::{Fitted, raw};
 use crate::load::Customers;
-use crate::rules::ScoreCuts;
+use crate::rules::{FittedRules, ScoreCuts};
 use crate::tiers::{Tier, Tiers, band_code as code};
 
 /// Version of the format that this code writes, and the newest that it reads.
@@ -64,6 +64,9 @@ pub struct Model {
     pub breaks: Option<Vec<FeatureBands>>,
     /// Cut points of the scores.
     pub scores: ScoreCuts,
+    /// The rules of the config with the cut points that they found; `assign` uses them unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<FittedRules>,
     /// Best first.
     pub tiers: Vec<Tier>,
 }
@@ -92,9 +95,9 @@ impl Model {
         customers: &Customers,
         columns: Vec<Fitted>,
         clusters: &Clusters,
-        parts: (&Tiers, ScoreCuts),
+        parts: (&Tiers, ScoreCuts, Option<FittedRules>),
     ) -> Result<Self> {
-        let (tiers, scores) = parts;
+        let (tiers, scores, rules) = parts;
         let (mixture, breaks) = match &clusters.clustering.shape {
             Shape::Centroids => (None, None),
             Shape::Mixture(mixture) => (Some(mixture.of(&tiers.clusters)), None),
@@ -123,6 +126,7 @@ impl Model {
             mixture,
             breaks,
             scores,
+            rules,
             tiers: tiers.tiers.clone(),
         })
     }

@@ -9,7 +9,7 @@ use super::model::{FeatureBands, Model};
 use crate::cluster::Quality;
 use crate::error::{Error, Result, Warning};
 use crate::load::Customers;
-use crate::rules::Scores;
+use crate::rules::{Scores, Segmented};
 use crate::tiers::{Placements, TierProfile};
 
 /// tiers.json.
@@ -68,13 +68,22 @@ pub(super) fn check_name(customer: &str) -> Result<()> {
     Ok(())
 }
 
+/// The English name of each customer's segment, null where no segment takes it.
+fn segments(segmented: &Segmented) -> PolarsResult<Column> {
+    let names = segmented.names.iter().map(|name| name.en.as_str());
+    let names = StringChunked::from_iter_values("segment".into(), names);
+    let rows = IdxCa::from_iter_options("row".into(), segmented.labels.iter().copied());
+    Ok(names.take(&rows)?.into_column())
+}
+
 /// assignments.parquet.
 pub(super) fn assignments(
     customers: &Customers,
     placements: &Placements,
-    scores: &Scores,
+    rated: (&Scores, Option<&Segmented>),
     model: &Model,
 ) -> Result<DataFrame> {
+    let (scores, segmented) = rated;
     let n = customers.len();
     let by_tier = |name: &str, of: fn(&crate::tiers::Tier) -> &str| {
         let names = StringChunked::from_iter_values(name.into(), model.tiers.iter().map(of));
@@ -117,7 +126,10 @@ pub(super) fn assignments(
             by_tier("tier_key", |tier| &tier.key)?,
             by_tier("tier_name", |tier| &tier.name)?,
             Float32Chunked::from_slice("margin".into(), &placements.margins).into_column(),
-            no_text("segment"),
+            match segmented {
+                Some(segmented) => segments(segmented)?,
+                None => no_text("segment"),
+            },
             no_text("previous_tier_key"),
             as_of("tier_since"),
         ])

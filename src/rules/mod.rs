@@ -1,103 +1,34 @@
-//! Fixed-threshold scores of customers.
+//! Rule-based tiers: fixed thresholds, score schemes and segment maps, proven whole.
 //!
-//! In: [`Customers`]. Out: cut points per dimension, and the score of any value.
-//! Invariant: equal values get equal scores; 5 is best for all three dimensions.
+//! In: a rule file (TOML) or the name of a built-in map, and [`Customers`](crate::load::Customers). Out: the segment of each
+//! customer, or the cells of the map that are not taken exactly once.
+//! Invariant: equal values get equal scores (unless `ties = "by-id"`), the best score is the number of bands, and a map
+//! with holes or overlaps is never used without a warning that names them. It reads no file.
+//!
+//! ```text
+//! TOML ─table, scheme, condition─▶ RuleSet ─grid─▶ proof
+//!                                    └─cuts─▶ FittedRules ─grid─▶ Segmented
+//! ```
 
-use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+mod built_in;
+mod condition;
+mod cuts;
+mod fitted;
+mod freeze;
+mod grid;
+mod interval;
+mod proof;
+mod quintiles;
+mod scheme;
+mod segment;
+mod set;
+mod show;
+mod table;
 
-use crate::config::Feature;
-use crate::error::Result;
-use crate::features::{quantile::type7, raw};
-use crate::load::Customers;
-
-/// Bands of a score.
-const BANDS: u8 = 5;
-
-/// Where the bands of each score end: part of model.json, so that tomorrow's scores mean the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScoreCuts {
-    /// Upper bounds, inclusive, of all bands but the last, in days.
-    pub recency_days: Vec<f64>,
-    /// The same in orders.
-    pub frequency: Vec<f64>,
-    /// The same in the unit of the amounts.
-    pub monetary: Vec<f64>,
-}
-
-/// Scores of all customers, each 1 to 5. Row *i* is customer *i*.
-#[derive(Debug, Clone)]
-pub struct Scores {
-    /// 5 bought most recently.
-    pub recency: Vec<i8>,
-    /// 5 bought most often.
-    pub frequency: Vec<i8>,
-    /// 5 spent most.
-    pub monetary: Vec<i8>,
-}
-
-/// Quintiles of each dimension (type 7).
-///
-/// # Errors
-/// As [`raw`].
-pub fn quintiles(customers: &Customers) -> Result<ScoreCuts> {
-    let cuts = |feature| -> Result<Vec<f64>> {
-        let mut values = raw(customers, feature)?;
-        values.par_sort_unstable_by(f64::total_cmp);
-        let levels = (1..BANDS).map(|band| f64::from(band) / f64::from(BANDS));
-        Ok(levels.map(|level| type7(&values, level)).collect())
-    };
-    Ok(ScoreCuts {
-        recency_days: cuts(Feature::RecencyDays)?,
-        frequency: cuts(Feature::Frequency)?,
-        monetary: cuts(Feature::Monetary)?,
-    })
-}
-
-/// Scores every customer by given cut points.
-pub fn score(customers: &Customers, cuts: &ScoreCuts) -> Scores {
-    Scores {
-        recency: customers
-            .recency_days
-            .par_iter()
-            .map(|&days| {
-                band(days, &cuts.recency_days).map_or(0, |band| top(&cuts.recency_days) + 1 - band)
-            })
-            .collect(),
-        frequency: customers
-            .frequency
-            .par_iter()
-            .map(|&orders| band(orders as f64, &cuts.frequency).unwrap_or(0))
-            .collect(),
-        monetary: customers
-            .monetary
-            .par_iter()
-            .map(|&amount| band(amount, &cuts.monetary).unwrap_or(0))
-            .collect(),
-    }
-}
-
-/// The band of a value, from 1: one more than the number of cut points below it.
-fn band(value: f64, cuts: &[f64]) -> Option<i8> {
-    i8::try_from(cuts.partition_point(|&cut| cut < value) + 1).ok()
-}
-
-/// The highest band.
-fn top(cuts: &[f64]) -> i8 {
-    i8::try_from(cuts.len() + 1).unwrap_or(i8::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_upper_bound_belongs_to_its_band() {
-        let cuts = [1.0, 1.0, 2.0, 4.0];
-        let bands: Vec<i8> = [1.0, 2.0, 3.0, 4.0, 4.5]
-            .iter()
-            .filter_map(|&value| band(value, &cuts))
-            .collect();
-        assert_eq!(bands, [1, 3, 4, 4, 5]);
-    }
-}
+pub use built_in::{BUILT_IN, BuiltIn};
+pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
+pub use proof::{Overlap, Proof};
+pub use quintiles::{ScoreCuts, Scores, quintiles, score};
+pub use segment::SegmentName;
+pub use set::RuleSet;
+pub use show::{ShownMap, ShownSegment};

@@ -1,6 +1,6 @@
 """What scikit-learn, numpy and scipy say about small inputs and about CDNOW, kept for the Rust tests.
 
-    python tests/golden/make_golden.py            writes tests/data/golden_features.json and golden_cluster.json
+    python tests/golden/make_golden.py            writes tests/data/golden_features.json, golden_cluster.json and golden_compare.json
     python tests/golden/make_golden.py --check    recomputes them and fails where the committed files differ
 
 The k-means of the blobs (1,000 restarts) and of CDNOW (two times 50) is searched only when writing. `--check` starts at
@@ -23,14 +23,24 @@ import polars as pl
 import scipy
 import sklearn
 from scipy.optimize import brentq
+from scipy.stats import entropy
 from sklearn.cluster import KMeans
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    adjusted_rand_score,
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    homogeneity_completeness_v_measure,
+    mutual_info_score,
+    silhouette_score,
+)
+from sklearn.metrics.cluster import contingency_matrix, expected_mutual_information
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler
 from threadpoolctl import threadpool_limits
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CDNOW = ROOT / "data" / "cdnow.parquet"
-FILES = {name: ROOT / "tests" / "data" / f"golden_{name}.json" for name in ("features", "cluster")}
+FILES = {name: ROOT / "tests" / "data" / f"golden_{name}.json" for name in ("features", "cluster", "compare")}
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 CDNOW_K = (2, 3, 4, 5, 8)
 
@@ -315,6 +325,56 @@ def cluster(committed=None):
     }
 
 
+def tables():
+    """Cross tables of two tierings: rows are tiers of A, columns of B."""
+    random = np.random.RandomState(23)
+    shares = np.outer([0.05, 0.15, 0.3, 0.5], [0.4, 0.3, 0.2, 0.07, 0.03])
+    likely = np.outer([0.02, 0.08, 0.1, 0.15, 0.2, 0.2, 0.15, 0.1], [0.5, 0.2, 0.1, 0.1, 0.05, 0.05]) + 0.02 * np.eye(8, 6)
+    return {
+        "by_hand": [[3, 1], [0, 2]],
+        "same": [[5, 0, 0], [0, 7, 0], [0, 0, 11]],
+        "same_in_another_order": [[0, 0, 5], [7, 0, 0], [0, 11, 0]],
+        "split": [[4, 6, 0, 0], [0, 0, 3, 7]],
+        "independent": [[10, 20, 30], [20, 40, 60]],
+        "worse_than_chance": [[0, 5], [5, 0], [1, 1]],
+        "one_tier_against_three": [[2, 3, 4]],
+        "three_tiers_against_one": [[2], [3], [4]],
+        "one_against_one": [[9]],
+        "all_alone": np.eye(6, dtype=int).tolist(),
+        "alone_against_two": [[1, 0], [1, 0], [0, 1], [0, 1], [0, 1]],
+        "empty_tiers": [[3, 0, 1], [0, 0, 0], [1, 0, 4]],
+        "two_customers": [[1, 0], [0, 1]],
+        "by_chance": random.multinomial(2_000, shares.ravel()).reshape(shares.shape).tolist(),
+        "a_little_alike": random.multinomial(200_000, (likely / likely.sum()).ravel()).reshape(likely.shape).tolist(),
+        "one_holds_almost_all": [[299_990, 3], [4, 3]],
+        "large_and_alike": [[150_000, 20, 5], [30, 90_000, 11], [2, 40, 60_000]],
+    }
+
+
+def agreement(table):
+    """All figures of scikit-learn for a cross table; variation of information and purity from their definitions."""
+    table = np.array(table)
+    places = np.argwhere(table >= 0)
+    a, b = np.repeat(places[:, 0], table.ravel()), np.repeat(places[:, 1], table.ravel())
+    homogeneity, completeness, v_measure = homogeneity_completeness_v_measure(a, b)
+    return {
+        "table": table.tolist(),
+        "adjusted_rand": float(adjusted_rand_score(a, b)),
+        "adjusted_mutual_info": float(adjusted_mutual_info_score(a, b)),
+        "expected_mutual_info": float(expected_mutual_information(contingency_matrix(a, b, sparse=True), len(a))),
+        "v_measure": v_measure,
+        "homogeneity": homogeneity,
+        "completeness": completeness,
+        "variation_of_information": float(entropy(table.sum(axis=1)) + entropy(table.sum(axis=0)) - 2 * mutual_info_score(a, b)),
+        "purity_a_by_b": float(table.max(axis=0).sum() / table.sum()),
+        "purity_b_by_a": float(table.max(axis=1).sum() / table.sum()),
+    }
+
+
+def compare(committed=None):
+    return {"made_with": versions(), "tables": {name: agreement(table) for name, table in tables().items()}}
+
+
 def versions():
     modules = {"numpy": np, "scipy": scipy, "scikit-learn": sklearn, "polars": pl}
     return {"python": platform.python_version()} | {name: module.__version__ for name, module in modules.items()}
@@ -352,20 +412,23 @@ def differences(committed, fresh, path="", tolerance=TOLERANCE):
         yield f"{path}: committed {committed!r}, now {fresh!r}"
 
 
+MAKERS = {"features": lambda committed: features(), "cluster": cluster, "compare": compare}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare the committed files with a fresh result, write nothing")
     check = parser.parse_args().check
     if not check:
         FILES["features"].parent.mkdir(exist_ok=True)
-        for name, fresh in (("features", features()), ("cluster", cluster())):
+        for name, fresh in (("features", features()), ("cluster", cluster()), ("compare", compare())):
             FILES[name].write_text(text(fresh) + "\n", encoding="utf-8")
             print(f"wrote {FILES[name].relative_to(ROOT)}")
         return
     failed = 0
     for name, path in FILES.items():
         committed = json.loads(path.read_text(encoding="utf-8"))
-        found = list(differences(committed, features() if name == "features" else cluster(committed)))
+        found = list(differences(committed, MAKERS[name](committed)))
         for line in found[:20]:
             print(f"{path.name}: {line}", file=sys.stderr)
         failed += len(found)

@@ -6,26 +6,34 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// What each module may import, besides `config` and `error` (DESIGN §7). `lib` and `main` only declare.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("config", &[]),
     ("error", &[]),
     ("load", &[]),
     ("features", &["load"]),
     ("cluster", &["features"]),
     ("tiers", &["load", "features", "cluster"]),
-    ("rules", &["load", "features"]),
+    // Natural breaks of a score are those of `cluster::breaks`: one concept, one place.
+    ("rules", &["load", "features", "cluster"]),
+    // One adjusted Rand index and one silhouette for the whole program: those of `cluster`.
+    (
+        "compare",
+        &["load", "features", "cluster", "tiers", "rules"],
+    ),
     ("generate", &[]),
     ("store", &[]),
     (
         "pipeline",
         &[
-            "load", "features", "cluster", "tiers", "rules", "generate", "store",
+            "load", "features", "cluster", "tiers", "rules", "compare", "generate", "store",
         ],
     ),
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
     (
         "cli",
-        &["pipeline", "load", "cluster", "tiers", "generate", "store"],
+        &[
+            "pipeline", "load", "cluster", "tiers", "rules", "compare", "generate", "store",
+        ],
     ),
     ("lib", &["cli"]),
 ];

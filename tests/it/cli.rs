@@ -54,13 +54,16 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 12] = [
     "init",
     "check",
     "run",
     "fit",
     "assign",
+    "compare",
     "config",
+    "maps",
+    "rules",
     "generate",
     "completions",
     "man",
@@ -81,7 +84,10 @@ fn the_front_page_says_what_to_do_first_and_every_night() {
       run          The nightly job: load, find tiers, assign, publish
       fit          Fit a model and publish it without assignments
       assign       Give every customer a tier of a saved model
+      compare      Hold two tierings of the same customers against each other
       config       Print the effective config as TOML that can be fed back
+      maps         List the built-in segment maps, show one, or prove one whole
+      rules        Work with rule files: freeze their cut points
       generate     Make orders with a known truth, any size
       completions  Print completions for a shell
       man          Print the man page, or write one per command into a folder
@@ -123,6 +129,7 @@ fn the_help_of_run_has_its_headings_and_examples_and_no_notes_of_ours() {
         "Features:",
         "Clusters:",
         "Tiers:",
+        "Rules:",
         "Output:",
     ];
     let found: Vec<&str> = help
@@ -182,6 +189,8 @@ fn examples_fit_a_terminal_of_80_columns() {
         ("config", "Examples"),
         ("init", "Examples"),
         ("generate", "The truth stands"),
+        ("maps", "Examples"),
+        ("rules freeze", "Examples"),
     ] {
         let help = work.tiermill(&format!("{command} --help")).success().stdout;
         let tail: Vec<&str> = help

@@ -53,6 +53,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("rank-by", "frequency", "recency_days"),
     ("tier-names", "Gold,Silver", "A,B"),
     ("tier-names-zh", "金,银", "甲,乙"),
+    ("rules", "eight", "grid-10"),
     ("out", "tiers", "elsewhere"),
     ("format", "json", "human"),
     ("quiet", "true", "false"),
@@ -61,7 +62,18 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("rejected-cap", "0", "5"),
 ];
 /// Keys that no flag can hold, since they are tables.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 17] = [
+    "map",
+    "file",
+    "name",
+    "name-zh",
+    "description",
+    "allow-gaps",
+    "allow-overlap",
+    "merge-equal",
+    "scores",
+    "segments",
+    "rename",
     "recency_days",
     "frequency",
     "monetary",

@@ -34,6 +34,12 @@ mod cluster;
 mod bands;
 // Ranks, names, keys, margins, profiles, warnings and scores.
 mod tiers;
+// Segment maps: what is proven of those that are built in, published and generated.
+mod maps;
+// Score schemes and segments on customers, and rule files that are refused.
+mod rules;
+// Two tierings of the same customers held against each other.
+mod compare;
 // What must hold for any orders.
 mod properties;
 // The nightly job from end to end, and what it publishes.

@@ -9,9 +9,11 @@ use std::path::Path;
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
+use super::super::rule_set;
 use super::Model;
 use crate::config::{Columns, Config, Count, Feature, InputConfig, K, Recency, RfmConfig};
 use crate::error::{Error, Result};
+use crate::rules::RuleSet;
 
 /// One setting as both have it.
 struct Setting {
@@ -57,6 +59,7 @@ pub(super) fn check(model: &Model, config: &Config, path: &Path) -> Result<()> {
         settings.push(Setting::new(key, &written(ours), &written(&theirs)));
     }
     settings.extend(tiers(model, config));
+    settings.extend(rules(model, config)?);
     match settings
         .into_iter()
         .find(|setting| setting.model != setting.config)
@@ -138,6 +141,25 @@ fn tiers(model: &Model, config: &Config) -> Vec<Setting> {
         }
     }
     settings
+}
+
+/// The rules, where they do not mean the same. Where their cut points lie is the model's to say.
+fn rules(model: &Model, config: &Config) -> Result<Option<Setting>> {
+    let theirs = rule_set(config)?;
+    let ours = model.rules.as_ref().map(|fitted| &fitted.rules);
+    let name =
+        |rules: Option<&RuleSet>| rules.map_or("none".to_owned(), |rules| rules.name.clone());
+    Ok(match (ours, &theirs) {
+        (Some(ours), Some(theirs)) => ours.difference(theirs).map(|key| {
+            let (model, mut config) = (ours.part(key), theirs.part(key));
+            if model == config {
+                // The same words after another beginning, or under other names.
+                "others".clone_into(&mut config);
+            }
+            Setting::new(format!("rules.{key}"), &model, &config)
+        }),
+        _ => Some(Setting::new("rules", &name(ours), &name(theirs.as_ref()))),
+    })
 }
 
 /// A setting as it stands in the config.

@@ -86,6 +86,11 @@ fn faults(model: &Model) -> Vec<(String, usize)> {
             ranks.filter(|(found, expected)| found != expected).count(),
         ),
     ];
+    let unfit = model.rules.as_ref().is_some_and(|rules| !rules.fits());
+    faults.push((
+        "`cuts` in `rules` that do not fit their scores".to_owned(),
+        usize::from(unfit),
+    ));
     for (name, cuts) in scores(model) {
         let what = format!("lists in `scores.{name}` that do not ascend");
         faults.push((what, usize::from(!cuts.is_sorted())));

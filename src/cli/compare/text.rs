@@ -1,0 +1,341 @@
+//! A comparison as text: tables of at most 120 columns, the names of tiers spelled out once.
+
+use std::fmt::Write;
+
+use comfy_table::Table;
+use serde_json::{Map, Value as Json};
+
+use super::super::render::{TITLE, count, moment, number, percent, table};
+use crate::compare::{
+    Agreement, Comparison, CrossTable, Floor, Moved, Pairing, SegmentPlan, Value,
+};
+use crate::pipeline::Compared;
+
+/// Columns of a cross table that stand beside each other.
+const BESIDE: usize = 8;
+/// Flows that are told in words.
+const FLOWS: usize = 5;
+/// The same in the report of a run.
+const FLOWS_OF_RUN: usize = 3;
+
+/// The answer of `compare`.
+pub(super) fn compared(compared: &Compared, with_plan: bool) -> String {
+    let mut text = String::new();
+    let comparison = &compared.comparison;
+    let coverage = compared.coverage;
+    let _ = writeln!(
+        text,
+        "{TITLE}{} customers in both, as of {}{TITLE:#}",
+        count(comparison.customers),
+        moment(&compared.as_of)
+    );
+    for (side, name, customers, only) in [
+        ("A", &comparison.a, coverage.customers_a, coverage.only_a),
+        ("B", &comparison.b, coverage.customers_b, coverage.only_b),
+    ] {
+        let alone = match only {
+            0 => String::new(),
+            only => format!(", {} of them only here", count(only)),
+        };
+        let _ = writeln!(
+            text,
+            "{side} = {name}: {} customers{alone}",
+            count(customers)
+        );
+    }
+    text.push('\n');
+    text += &comparison_text(comparison);
+    if with_plan {
+        let _ = writeln!(text, "\n{}", plan(comparison));
+    }
+    if !compared.files.is_empty() {
+        let _ = writeln!(text, "\n{TITLE}Written{TITLE:#}");
+        for file in &compared.files {
+            let _ = writeln!(text, "  {}", file.display());
+        }
+    }
+    text
+}
+
+/// The comparison in the report of a run: a few lines.
+pub(in super::super) fn summary(comparison: &Comparison) -> String {
+    let value = &comparison.value;
+    let figure = |figure: Option<f64>| figure.map_or_else(none, |figure| format!("{figure:.3}"));
+    let mut text = format!(
+        "{TITLE}Rules {} (A) against {} (B){TITLE:#}: adjusted Rand {:.3}\n",
+        comparison.a, comparison.b, comparison.agreement.adjusted_rand
+    );
+    let _ = writeln!(
+        text,
+        "Gini of revenue {} and {} (random {}), silhouette {} and {}",
+        figure(value.a.gini),
+        figure(value.b.gini),
+        figure(value.random.gini),
+        figure(value.a.silhouette),
+        figure(value.b.silhouette)
+    );
+    text + &moved(&comparison.moved, FLOWS_OF_RUN)
+}
+
+fn comparison_text(comparison: &Comparison) -> String {
+    let mut text = format!("{TITLE}Tiers{TITLE:#}\n");
+    for (side, value, names) in [
+        ("A", &comparison.value.a, &comparison.cross_table.rows),
+        ("B", &comparison.value.b, &comparison.cross_table.columns),
+    ] {
+        let _ = writeln!(text, "{}\n", tiers(side, value, names).trim_fmt());
+    }
+    text += &cross_table(&comparison.cross_table);
+    text += &agreement(&comparison.agreement);
+    let _ = writeln!(
+        text,
+        "{TITLE}Value{TITLE:#}\n{}",
+        values(comparison).trim_fmt()
+    );
+    text += "Random: customers dealt at random into tiers of the sizes of A, of B. Gini 0: all tiers spend alike.\n";
+    if let Some(most) = comparison.gini_of_customers {
+        let _ = writeln!(
+            text,
+            "No tiering can exceed a Gini of {most:.3}, that of single customers."
+        );
+    }
+    text.push('\n');
+    text += &moved(&comparison.moved, FLOWS);
+    text
+}
+
+/// Tiers of one side, numbered as the cross table has them.
+fn tiers(side: &str, value: &Value, names: &[String]) -> Table {
+    let mut table = table(&[
+        (side, false),
+        ("Tier", false),
+        ("Customers", true),
+        ("Share", true),
+        ("Revenue", true),
+        ("Share", true),
+        ("Per customer", true),
+    ]);
+    for tier in &value.tiers {
+        let place = names.iter().position(|name| *name == tier.name);
+        table.add_row(vec![
+            place.map_or_else(String::new, |place| format!("{side}{}", place + 1)),
+            tier.name.clone(),
+            count(tier.customers),
+            percent(tier.customer_share),
+            number(tier.revenue, 2),
+            tier.revenue_share.map_or_else(none, percent),
+            number(tier.revenue_per_customer, 2),
+        ]);
+    }
+    table
+}
+
+fn cross_table(cross: &CrossTable) -> String {
+    let mut text = format!("{TITLE}Customers by tier of A (rows) and of B{TITLE:#}\n");
+    let columns: Vec<usize> = (0..cross.columns.len()).collect();
+    for beside in columns.chunks(BESIDE) {
+        let names: Vec<String> = beside
+            .iter()
+            .map(|column| format!("B{}", column + 1))
+            .collect();
+        let mut header = vec![("", false)];
+        header.extend(names.iter().map(|name| (name.as_str(), true)));
+        let mut table = table(&header);
+        for (row, (name, customers)) in cross.rows.iter().zip(&cross.customers).enumerate() {
+            let mut cells = vec![format!("A{} {name}", row + 1)];
+            cells.extend(beside.iter().map(|&column| match customers[column] {
+                0 => "·".to_owned(),
+                customers => count(customers),
+            }));
+            table.add_row(cells);
+        }
+        let _ = writeln!(text, "{}\n", table.trim_fmt());
+    }
+    text
+}
+
+fn agreement(agreement: &Agreement) -> String {
+    format!(
+        "{TITLE}Agreement{TITLE:#} (1 the same, 0 as by chance)\n\
+         Adjusted Rand {:.3}, adjusted mutual information {:.3}\n\
+         V-measure {:.3} (homogeneity {:.3}, completeness {:.3}), variation of information {:.3} nats\n\
+         {} of the customers are in the most frequent tier of A of their tier in B, {} the other way round\n\n",
+        agreement.adjusted_rand,
+        agreement.adjusted_mutual_info,
+        agreement.v_measure,
+        agreement.homogeneity,
+        agreement.completeness,
+        agreement.variation_of_information,
+        percent(agreement.purity_a_by_b),
+        percent(agreement.purity_b_by_a),
+    )
+}
+
+fn values(comparison: &Comparison) -> Table {
+    let mut table = table(&[
+        ("", false),
+        ("A", true),
+        ("B", true),
+        ("Random A", true),
+        ("Random B", true),
+    ]);
+    let values = &comparison.value;
+    let mut row =
+        |name: &str, of_value: &dyn Fn(&Value) -> String, of_floor: &dyn Fn(&Floor) -> String| {
+            table.add_row(vec![
+                name.to_owned(),
+                of_value(&values.a),
+                of_value(&values.b),
+                of_floor(&values.random),
+                of_floor(&values.random_b),
+            ]);
+        };
+    let share = |share: Option<f64>| share.map_or_else(none, percent);
+    let figure = |figure: Option<f64>| figure.map_or_else(none, |figure| format!("{figure:.3}"));
+    row("Gini of revenue", &|v| figure(v.gini), &|f| figure(f.gini));
+    row("Top tier: revenue", &|v| share(v.top_capture), &|f| {
+        share(f.top_capture)
+    });
+    row("Top tier: customers", &|v| percent(v.top_share), &|f| {
+        percent(f.top_share)
+    });
+    row("Best 20 %: revenue", &|v| share(v.capture_20), &|f| {
+        share(f.capture_20)
+    });
+    let of = |map: &Map<String, Json>, name: &str| figure(map.get(name).and_then(Json::as_f64));
+    for name in values.a.eta2.keys() {
+        row(&format!("η² {name}"), &|v| of(&v.eta2, name), &|f| {
+            of(&f.eta2, name)
+        });
+    }
+    for name in values.a.eta2_scaled.keys() {
+        row(
+            &format!("η² {name}, scaled"),
+            &|v| of(&v.eta2_scaled, name),
+            &|f| of(&f.eta2_scaled, name),
+        );
+    }
+    row("Silhouette", &|v| figure(v.silhouette), &|f| {
+        figure(f.silhouette)
+    });
+    row("Balance of sizes", &|v| figure(v.balance), &|f| {
+        figure(f.balance)
+    });
+    table
+}
+
+fn moved(moved: &Moved, told: usize) -> String {
+    let matched = match moved.matched_by {
+        Pairing::Names => "tiers of one name belong together",
+        Pairing::Ranks => "tiers of one rank belong together",
+        Pairing::Overlap => "tiers are matched so that most customers stay",
+    };
+    let mut text = format!(
+        "{TITLE}{} customers ({}) with a revenue of {} change places{TITLE:#}; {matched}\n",
+        count(moved.customers),
+        percent(moved.share),
+        number(moved.revenue, 2)
+    );
+    for flow in moved.flows.iter().take(told) {
+        let _ = writeln!(text, "- {}", wrapped(&flow.words));
+    }
+    if told < moved.flows.len() {
+        let rest = moved.flows.len() - told;
+        let _ = writeln!(
+            text,
+            "and {rest} smaller flow{}",
+            if rest == 1 { "" } else { "s" }
+        );
+    }
+    text
+}
+
+/// A sentence in lines that fit a terminal of 120 columns, the later ones indented. Wide characters count twice.
+fn wrapped(sentence: &str) -> String {
+    const WIDTH: usize = 116;
+    let width = |word: &str| -> usize {
+        word.chars()
+            .map(|c| if '\u{1100}' <= c { 2 } else { 1 })
+            .sum()
+    };
+    let mut text = String::new();
+    let mut used = 0;
+    for word in sentence.split(' ') {
+        let own = width(word);
+        if used != 0 && WIDTH < used + 1 + own {
+            text.push_str("\n  ");
+            used = 0;
+        } else if used != 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += own;
+    }
+    text
+}
+
+fn plan(comparison: &Comparison) -> String {
+    let mut customers = table(&[
+        ("Segment of B", false),
+        ("Takes the place of", false),
+        ("Before", true),
+        ("Leave", true),
+        ("Enter", true),
+        ("After", true),
+        ("Net", true),
+    ]);
+    let mut revenue = table(&[
+        ("Segment of B", false),
+        ("Before", true),
+        ("Leaves", true),
+        ("Enters", true),
+        ("After", true),
+        ("Net", true),
+    ]);
+    for segment in &comparison.plan {
+        customers.add_row(of_customers(segment));
+        let change = segment.revenue;
+        let mut row = vec![segment.segment.clone()];
+        row.extend(
+            [change.before, change.leave, change.enter, change.after]
+                .map(|amount| number(amount, 2)),
+        );
+        row.push(signed(number(change.net, 2), 0.0 < change.net));
+        revenue.add_row(row);
+    }
+    format!(
+        "{TITLE}Plan: if {} takes the place of {}{TITLE:#}\nCustomers\n{}\n\nRevenue\n{}",
+        comparison.b,
+        comparison.a,
+        customers.trim_fmt(),
+        revenue.trim_fmt()
+    )
+}
+
+fn of_customers(segment: &SegmentPlan) -> Vec<String> {
+    let change = segment.customers;
+    let whole = |n: i64| count(n.unsigned_abs());
+    let was = if segment.was.is_empty() {
+        "(new)".to_owned()
+    } else {
+        segment.was.join(", ")
+    };
+    let net = if change.net < 0 {
+        format!("-{}", whole(change.net))
+    } else {
+        signed(whole(change.net), 0 < change.net)
+    };
+    let mut row = vec![segment.segment.clone(), was];
+    row.extend([change.before, change.leave, change.enter, change.after].map(whole));
+    row.push(net);
+    row
+}
+
+fn signed(text: String, more: bool) -> String {
+    if more { format!("+{text}") } else { text }
+}
+
+fn none() -> String {
+    "–".to_owned()
+}

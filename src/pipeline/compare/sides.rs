@@ -1,0 +1,354 @@
+//! Where the two sides of a comparison come from.
+//!
+//! In: a word of the command line. Out: a tiering with the ids of its customers, and the customers with R, F and M.
+//! Invariant: a path that exists goes before a name, but for the words `clusters` and `rules`; R, F and M are those of one
+//! source for both sides.
+
+use std::path::{Path, PathBuf};
+
+use super::Question;
+use crate::cluster::cluster;
+use crate::compare::Tiering;
+use crate::config::{CompareConfig, Config, Monetary};
+use crate::error::{CompareFault, Error, Result, Warning};
+use crate::features::sketch::sketch;
+use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, labels, load};
+use crate::pipeline::Model;
+use crate::pipeline::rule_sets::of_rules;
+use crate::rules::{BUILT_IN, RuleSet, Segmented};
+use crate::store::read_model;
+use crate::{features, rules, tiers};
+
+/// The word for tiers that are fitted on the spot.
+pub(super) const CLUSTERS: &str = "clusters";
+/// The word for the rules of the config.
+const RULES: &str = "rules";
+
+/// Where a tiering comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    Clusters,
+    Rules(String),
+    Table { path: PathBuf, name: String },
+}
+
+/// What a word on the command line stands for: a path that exists, before a name.
+pub(super) fn origin(text: &str) -> Result<Origin> {
+    let path = Path::new(text);
+    if text == CLUSTERS {
+        return Ok(Origin::Clusters);
+    }
+    if path.is_dir() {
+        return of_folder(text, path);
+    }
+    let named = |extension: &str| path.extension().is_some_and(|own| own == extension);
+    if named("toml") || text == RULES || (!path.exists() && !text.contains(['/', '*', '.'])) {
+        return Ok(Origin::Rules(text.to_owned()));
+    }
+    if named("json") {
+        return Err(Error::from(CompareFault::NoTiering {
+            text: text.to_owned(),
+            found: "it is a JSON document".to_owned(),
+            hint: "give the folder of the run, or its assignments.parquet".to_owned(),
+        }));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| folder.join("manifest.json").exists());
+    Ok(Origin::Table {
+        path: path.to_owned(),
+        name: folder.map_or_else(|| text.to_owned(), run_name),
+    })
+}
+
+/// A folder: a run, a folder of runs, or Parquet files with labels.
+fn of_folder(text: &str, path: &Path) -> Result<Origin> {
+    const ASSIGNMENTS: &str = "assignments.parquet";
+    for run in [path.to_owned(), path.join("current")] {
+        if run.join(ASSIGNMENTS).exists() {
+            return Ok(Origin::Table {
+                path: run.join(ASSIGNMENTS),
+                name: run_name(&run),
+            });
+        }
+    }
+    if path.join("model.json").exists() {
+        return Err(Error::from(CompareFault::NoTiering {
+            text: text.to_owned(),
+            found: "it is a run without assignments".to_owned(),
+            hint: "`tiermill assign --model` makes one with them".to_owned(),
+        }));
+    }
+    Ok(Origin::Table {
+        path: path.to_owned(),
+        name: text.to_owned(),
+    })
+}
+
+/// The name of the folder that a path ends at, links followed.
+fn run_name(path: &Path) -> String {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// A side after its table, if it is one, was read.
+pub(super) enum Side {
+    Clusters,
+    Rules(String),
+    Table {
+        ids: CustomerIds,
+        tiering: Tiering,
+        column: String,
+        customers: Option<Box<Customers>>,
+        warnings: Vec<Warning>,
+    },
+}
+
+pub(super) fn read_sides(
+    config: &CompareConfig,
+    question: &Question,
+    origins: &[Origin; 2],
+) -> Result<Vec<Side>> {
+    let mut sides = Vec::new();
+    for (index, origin) in origins.iter().enumerate() {
+        let label = question.labels.get(index).or(question.labels.first());
+        sides.push(match origin {
+            Origin::Clusters => Side::Clusters,
+            Origin::Rules(text) => Side::Rules(text.clone()),
+            Origin::Table { path, name } => {
+                let read = labels(LabelQuery {
+                    path: &path.to_string_lossy(),
+                    customer: config.customer.as_deref(),
+                    label: label.map(String::as_str),
+                    monetary: monetary_of(path)?,
+                })?;
+                Side::Table {
+                    ids: read.ids,
+                    tiering: Tiering {
+                        name: name.clone(),
+                        names: read.names,
+                        labels: read.labels,
+                        ranked: read.ranked,
+                        margins: read.margins,
+                    },
+                    column: read.column,
+                    customers: read.customers.map(Box::new),
+                    warnings: read.warnings,
+                }
+            }
+        });
+    }
+    Ok(sides)
+}
+
+/// What `monetary` was in the run that an assignments.parquet belongs to, as its manifest says; a total without one.
+fn monetary_of(assignments: &Path) -> Result<Monetary> {
+    let manifest = assignments.with_file_name("manifest.json");
+    if !manifest.exists() {
+        return Ok(Monetary::Sum);
+    }
+    let text = read_model(&manifest)?;
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let word = &document["config"]["rfm"]["monetary"];
+    Ok(if *word == Monetary::Mean.as_str() {
+        Monetary::Mean
+    } else {
+        Monetary::Sum
+    })
+}
+
+/// The customers with R, F and M.
+pub(super) struct Base {
+    pub(super) customers: Customers,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Takes R, F and M from the orders where they have to be read (for clusters and rules) or were named, else from the run
+/// that brings them along.
+pub(super) fn base(config: &CompareConfig, question: &Question, sides: &[Side]) -> Result<Base> {
+    let brought: Vec<&Customers> = sides
+        .iter()
+        .filter_map(|side| match side {
+            Side::Table { customers, .. } => customers.as_deref(),
+            Side::Clusters | Side::Rules(_) => None,
+        })
+        .collect();
+    let computed = sides.iter().any(|side| !matches!(side, Side::Table { .. }));
+    match (&config.job, brought.as_slice()) {
+        (Some(job), found) if computed || question.input_named || found.is_empty() => {
+            let loaded = load(&job.input, &job.rfm)?;
+            Ok(Base {
+                customers: loaded.customers,
+                warnings: loaded.warnings,
+            })
+        }
+        (_, [first, others @ ..]) => {
+            let mut warnings = Vec::new();
+            if let Some(other) = others.iter().find(|other| other.as_of != first.as_of) {
+                let message = format!(
+                    "A is as of {}, B as of {}; recency and amounts are those of A",
+                    first.as_of.date, other.as_of.date
+                );
+                warnings.push(Warning::new("other_as_of", message));
+            }
+            Ok(Base {
+                customers: (*first).clone(),
+                warnings,
+            })
+        }
+        (_, []) => Err(Error::Missing {
+            key: "input",
+            hint: "neither side brings recency, frequency and amounts along: give the orders with `--input PATH`"
+                .to_owned(),
+        }),
+    }
+}
+
+/// A tiering with the ids of its customers.
+pub(super) struct Placed {
+    pub(super) ids: CustomerIds,
+    pub(super) tiering: Tiering,
+    /// Column of its labels, where it was read from a table.
+    pub(super) column: Option<String>,
+}
+
+pub(super) fn place(
+    config: &CompareConfig,
+    customers: &Customers,
+    side: Side,
+    warnings: &mut Vec<Warning>,
+) -> Result<Placed> {
+    let of_base = |tiering: Tiering| Placed {
+        ids: customers.ids.clone(),
+        tiering,
+        column: None,
+    };
+    match side {
+        Side::Table {
+            ids,
+            tiering,
+            column,
+            warnings: told,
+            ..
+        } => {
+            warnings.extend(told);
+            Ok(Placed {
+                ids,
+                tiering,
+                column: Some(column),
+            })
+        }
+        Side::Clusters => {
+            let job = config.job.as_ref().ok_or_else(|| Error::Missing {
+                key: "input",
+                hint: "`clusters` are fitted on orders: give them with `--input PATH`".to_owned(),
+            })?;
+            let (tiering, told) = clusters(job, customers)?;
+            warnings.extend(told);
+            Ok(of_base(tiering))
+        }
+        Side::Rules(text) => {
+            let (tiering, told) = by_rules(&text, config, customers)?;
+            warnings.extend(told);
+            Ok(of_base(tiering))
+        }
+    }
+}
+
+/// Tiers fitted by the config, as `run` would find them.
+fn clusters(config: &Config, customers: &Customers) -> Result<(Tiering, Vec<Warning>)> {
+    let fitted = features::fit(customers, &config.features)?;
+    let matrix = features::matrix(customers, &fitted.columns)?;
+    let clusters = cluster(&sketch(matrix.view())?, &config.cluster)?;
+    let ranked = tiers::rank(
+        customers,
+        &fitted.columns,
+        matrix.view(),
+        &clusters.clustering,
+        (&config.tiers, &config.cluster),
+    )?;
+    let mut warnings = clusters.warnings.clone();
+    warnings.extend(ranked.warnings.clone());
+    let scores = rules::quintiles(customers)?;
+    let model = Model::new(
+        config,
+        customers,
+        fitted.columns,
+        &clusters,
+        (&ranked, scores, None),
+    )?;
+    let placements = tiers::place(matrix.view(), &model.placer()?);
+    Ok((of_placements(CLUSTERS, &model, placements), warnings))
+}
+
+/// The tiers of a model as one side of a comparison.
+pub(super) fn of_placements(name: &str, model: &Model, placements: tiers::Placements) -> Tiering {
+    Tiering {
+        name: name.to_owned(),
+        names: model.tiers.iter().map(|tier| tier.name.clone()).collect(),
+        labels: placements.tiers,
+        ranked: true,
+        margins: Some(placements.margins),
+    }
+}
+
+/// Segments of a rule map or rule file.
+fn by_rules(
+    text: &str,
+    config: &CompareConfig,
+    customers: &Customers,
+) -> Result<(Tiering, Vec<Warning>)> {
+    let path = Path::new(text);
+    let own = of_rules(config.rules.as_ref())?;
+    let rules = if text == RULES {
+        own.ok_or_else(|| Error::Missing {
+            key: "rules",
+            hint: "name them: `--rules eight`, or a table [rules] in tiermill.toml".to_owned(),
+        })?
+    } else if path.exists() || path.extension().is_some() {
+        RuleSet::parse(&read_model(path)?, path)?
+    } else {
+        RuleSet::built_in(text).map_err(|_| unknown(text))?
+    };
+    let mut warnings = rules.check()?;
+    let segmented = rules.fit(customers)?.segments(customers)?;
+    warnings.extend(segmented.warnings.clone());
+    Ok((of_segments(&rules.name, &segmented), warnings))
+}
+
+/// The segments of rules as one side of a comparison; who is in none is in the group [`NO_LABEL`].
+pub(super) fn of_segments(name: &str, segmented: &Segmented) -> Tiering {
+    let mut names: Vec<String> = segmented.names.iter().map(|name| name.en.clone()).collect();
+    let none = u32::try_from(names.len()).unwrap_or(u32::MAX);
+    let labels: Vec<u32> = segmented
+        .labels
+        .iter()
+        .map(|label| label.unwrap_or(none))
+        .collect();
+    if labels.contains(&none) {
+        names.push(NO_LABEL.to_owned());
+    }
+    Tiering {
+        name: name.to_owned(),
+        names,
+        labels,
+        ranked: false,
+        margins: None,
+    }
+}
+
+/// The error for a word that is neither a path nor a map.
+fn unknown(text: &str) -> Error {
+    let maps: Vec<&str> = BUILT_IN.iter().map(|map| map.name).collect();
+    Error::from(CompareFault::NoTiering {
+        text: text.to_owned(),
+        found: "no file, folder or map has that name".to_owned(),
+        hint: format!(
+            "give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: {}",
+            maps.join(", ")
+        ),
+    })
+}

@@ -1,0 +1,151 @@
+//! The maps that come with tiermill.
+//!
+//! In: a name. Out: a [`RuleSet`] from an embedded rule file, of the very format that users write.
+//! Invariant: a published map is given as it was published; what it leaves open or takes twice, its description says.
+
+use std::path::Path;
+
+use toml::Table;
+
+use super::set::RuleSet;
+use crate::error::{Result, RuleFault, nearest};
+
+/// A map that comes with tiermill.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltIn {
+    /// Its name.
+    pub name: &'static str,
+    /// Other names that it answers to.
+    pub aliases: &'static [&'static str],
+    /// Its rule file.
+    pub text: &'static str,
+}
+
+/// All of them.
+pub const BUILT_IN: [BuiltIn; 9] = [
+    BuiltIn {
+        name: "eight",
+        aliases: &["eight-a", "8"],
+        text: include_str!("maps/eight.toml"),
+    },
+    BuiltIn {
+        name: "eight-b",
+        aliases: &["vecdp"],
+        text: include_str!("maps/eight-b.toml"),
+    },
+    BuiltIn {
+        name: "grid-10",
+        aliases: &["grid", "clevertap"],
+        text: include_str!("maps/grid-10.toml"),
+    },
+    BuiltIn {
+        name: "enumerated-11",
+        aliases: &["enumerated", "connectif"],
+        text: include_str!("maps/enumerated-11.toml"),
+    },
+    BuiltIn {
+        name: "rfm-r-0.2",
+        aliases: &[],
+        text: include_str!("maps/rfm-r-0.2.toml"),
+    },
+    BuiltIn {
+        name: "rfm-r-0.3",
+        aliases: &["rfm-r"],
+        text: include_str!("maps/rfm-r-0.3.toml"),
+    },
+    BuiltIn {
+        name: "pymc",
+        aliases: &["pymc-marketing"],
+        text: include_str!("maps/pymc.toml"),
+    },
+    BuiltIn {
+        name: "putler-11",
+        aliases: &["putler"],
+        text: include_str!("maps/putler-11.toml"),
+    },
+    BuiltIn {
+        name: "bands-27",
+        aliases: &["27", "high-mid-low"],
+        text: include_str!("maps/bands-27.toml"),
+    },
+];
+
+impl BuiltIn {
+    /// The map of a name or an alias.
+    ///
+    /// # Errors
+    /// [`RuleFault::UnknownMap`].
+    pub fn find(name: &str) -> Result<&'static Self> {
+        let wanted = name.trim().to_lowercase();
+        let fits = |map: &&Self| map.name == wanted || map.aliases.contains(&wanted.as_str());
+        BUILT_IN.iter().find(fits).ok_or_else(|| {
+            let names = || BUILT_IN.iter().map(|map| map.name);
+            let all = BUILT_IN.iter().flat_map(|map| map.aliases.iter().copied());
+            RuleFault::UnknownMap {
+                name: name.to_owned(),
+                nearest: nearest(name, names().chain(all)).map(str::to_owned),
+                known: names().map(str::to_owned).collect(),
+            }
+            .into()
+        })
+    }
+
+    /// Its rule file as TOML.
+    ///
+    /// # Errors
+    /// None, unless the embedded file is broken.
+    pub fn table(&self) -> Result<Table> {
+        let table = self.text.parse().map_err(|source| RuleFault::Syntax {
+            place: Path::new(self.name).to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(table)
+    }
+}
+
+impl RuleSet {
+    /// A map that comes with tiermill, by name or alias.
+    ///
+    /// # Errors
+    /// [`RuleFault::UnknownMap`] with the nearest name.
+    pub fn built_in(name: &str) -> Result<Self> {
+        let map = BuiltIn::find(name)?;
+        Self::from_table(&map.table()?, Path::new(map.name))
+    }
+
+    /// What a config says: a definition, laid over a built-in map where it names one.
+    ///
+    /// # Errors
+    /// As [`RuleSet::parse`]; [`RuleFault::UnknownMap`].
+    pub fn of_config(map: Option<&str>, definition: &Table) -> Result<Self> {
+        let rules = match map {
+            None => Self::from_table(definition, Path::new("[rules]"))?,
+            Some(name) => {
+                let mut table = BuiltIn::find(name)?.table()?;
+                overlay(&mut table, definition);
+                Self::from_table(&table, Path::new("[rules]"))?
+            }
+        };
+        rules.check()?;
+        Ok(rules)
+    }
+}
+
+/// Lays the tables of a definition over those of a map; a dimension with a method of its own begins anew.
+fn overlay(below: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (below.get_mut(key), value) {
+            (Some(toml::Value::Table(lower)), toml::Value::Table(upper)) => {
+                if upper.contains_key("method") || upper.contains_key("cuts") {
+                    for stale in ["method", "cuts", "top", "bands", "offset"] {
+                        lower.remove(stale);
+                    }
+                }
+                overlay(lower, upper);
+            }
+            _ => {
+                below.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}

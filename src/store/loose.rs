@@ -1,0 +1,74 @@
+//! Files in a folder that a person named: no run, no manifest.
+//!
+//! In: a folder, tables and documents. Out: the files, each under its name.
+//! Invariant: a reader sees the old file or the new one, whole; a published run is never changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use polars::prelude::DataFrame;
+use serde::Serialize;
+
+use super::{create, write_json, write_parquet};
+use crate::error::{Error, Result};
+
+/// A folder for files that stand alone.
+#[derive(Debug)]
+pub struct LooseFolder {
+    path: PathBuf,
+}
+
+impl LooseFolder {
+    /// Makes the folder, or takes one that is there.
+    ///
+    /// # Errors
+    /// [`Error::OutIsFile`]; [`Error::Exists`] for a published run; [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.exists() && !path.is_dir() {
+            return Err(Error::OutIsFile {
+                path: path.to_owned(),
+            });
+        }
+        let manifest = path.join("manifest.json");
+        if manifest.exists() {
+            return Err(Error::Exists {
+                path: manifest,
+                hint: "a published run is never changed; give `--out` another folder".to_owned(),
+            });
+        }
+        fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Writes a table, and says where it is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn parquet(&self, name: &str, frame: &mut DataFrame) -> Result<PathBuf> {
+        self.file(name, |file| write_parquet(file, frame, name))
+    }
+
+    /// Writes a JSON document, and says where it is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn json(&self, name: &str, document: &impl Serialize) -> Result<PathBuf> {
+        self.file(name, |file| write_json(file, document, name))
+    }
+
+    fn file(&self, name: &str, write: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<PathBuf> {
+        let hidden = self.path.join(format!(".{name}-{}", std::process::id()));
+        let path = self.path.join(name);
+        let written = create(&hidden).and_then(|mut file| {
+            write(&mut file)?;
+            file.sync_all().map_err(Error::io("write", &path))?;
+            fs::rename(&hidden, &path).map_err(Error::io("write", &path))
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&hidden);
+        }
+        written.map(|()| path)
+    }
+}
