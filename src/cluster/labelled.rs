@@ -14,7 +14,8 @@ const CELLS: [usize; 6] = [SILHOUETTE_CELLS, 4_096, 2_048, 1_024, 256, 64];
 /// The customers of one label in one cell.
 struct Piece {
     label: u32,
-    cell: usize,
+    /// Number of the wider cell.
+    cell: u32,
     weight: f64,
     sums: Vec<f64>,
 }
@@ -22,7 +23,8 @@ struct Piece {
 /// Mean silhouette, −1 to 1 (Rousseeuw 1987), of customers with given labels (by row of the matrix that was sketched),
 /// measured among at most `most` pieces (a few more where there are many labels). `None` where fewer than two labels occur.
 pub fn silhouette_of_labels(sketched: &Sketched, labels: &[u32], most: usize) -> Option<f64> {
-    let fine = pieces(sketched, labels);
+    let numbers = sketched.sketch.wider(CELLS[0]);
+    let fine = pieces(sketched, labels, &numbers);
     let groups = fine.iter().map(|piece| piece.label as usize + 1).max()?;
     let mut occurs = vec![false; groups];
     for piece in &fine {
@@ -32,12 +34,17 @@ pub fn silhouette_of_labels(sketched: &Sketched, labels: &[u32], most: usize) ->
     if occurring < 2 {
         return None;
     }
-    let mut merged = Vec::new();
-    for cells in CELLS {
-        merged = merge(&fine, &sketched.sketch.wider(cells));
+    let mut merged = merge(&fine, |cell| cell);
+    for cells in &CELLS[1..] {
         if merged.len() <= most {
             break;
         }
+        let wider = sketched.sketch.wider(*cells);
+        let mut above = vec![0; wider.len()];
+        for (&number, &wider) in numbers.iter().zip(&wider) {
+            above[number as usize] = wider;
+        }
+        merged = merge(&fine, |cell| above[cell as usize]);
     }
     Some(silhouette_of(
         &by_label(&merged, groups, sketched.sketch.n_features()),
@@ -45,27 +52,26 @@ pub fn silhouette_of_labels(sketched: &Sketched, labels: &[u32], most: usize) ->
     ))
 }
 
-/// The rows of each cell, by label; in the order of the cells and then of the labels.
-fn pieces(sketched: &Sketched, labels: &[u32]) -> Vec<Piece> {
+/// The rows of each cell of a number, by label; in the order of the numbers, which ascend.
+fn pieces(sketched: &Sketched, labels: &[u32], numbers: &[u32]) -> Vec<Piece> {
     let d = sketched.sketch.n_features();
     let groups = labels.iter().max().map_or(0, |&label| label as usize + 1);
     // Where the piece of a label stands, and in which cell: cheaper than a map for each cell.
-    let mut last: Vec<Option<(usize, usize)>> = vec![None; groups];
+    let mut last: Vec<Option<(u32, usize)>> = vec![None; groups];
     let mut pieces: Vec<Piece> = Vec::new();
-    for cell in 0..sketched.sketch.len() {
-        let first = pieces.len();
+    for (cell, &number) in numbers.iter().enumerate() {
         for place in sketched.order.cell(cell) {
             let label = labels[sketched.order.rows[place] as usize];
             let at = match last[label as usize] {
-                Some((of, at)) if of == cell => at,
+                Some((of, at)) if of == number => at,
                 _ => {
                     pieces.push(Piece {
                         label,
-                        cell,
+                        cell: number,
                         weight: 0.0,
                         sums: vec![0.0; d],
                     });
-                    last[label as usize] = Some((cell, pieces.len() - 1));
+                    last[label as usize] = Some((number, pieces.len() - 1));
                     pieces.len() - 1
                 }
             };
@@ -79,18 +85,17 @@ fn pieces(sketched: &Sketched, labels: &[u32]) -> Vec<Piece> {
                 *sum += weight * x;
             }
         }
-        pieces[first..].sort_by_key(|piece| piece.label);
     }
     pieces
 }
 
 /// Pieces of wider cells, label by label.
-fn merge(fine: &[Piece], wider: &[u32]) -> Vec<Piece> {
+fn merge(fine: &[Piece], wider: impl Fn(u32) -> u32) -> Vec<Piece> {
     let mut order: Vec<&Piece> = fine.iter().collect();
-    order.sort_by_key(|piece| (piece.label, wider[piece.cell]));
+    order.sort_by_key(|piece| (piece.label, wider(piece.cell)));
     let mut merged: Vec<Piece> = Vec::new();
     for piece in order {
-        let cell = wider[piece.cell] as usize;
+        let cell = wider(piece.cell);
         match merged.last_mut() {
             Some(last) if last.label == piece.label && last.cell == cell => {
                 last.weight += piece.weight;

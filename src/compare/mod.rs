@@ -13,6 +13,8 @@ mod random;
 mod table;
 pub mod value;
 
+use ndarray::Array2;
+use rayon::prelude::*;
 use serde::Serialize;
 
 pub use agreement::{Agreement, agreement, expected_mutual_information};
@@ -22,6 +24,7 @@ pub use plan::{Change, SegmentPlan};
 pub use random::Floor;
 pub use table::CrossTable;
 pub use value::Value;
+use value::{QUANTITIES, Spread, raw_value};
 
 use crate::error::{CompareFault, Error, Result};
 use crate::features::sketch::{Sketched, sketch};
@@ -83,8 +86,12 @@ pub struct Space<'a> {
     customers: &'a Customers,
     columns: &'a [Fitted],
     /// Customers × features, scaled.
-    matrix: ndarray::Array2<f64>,
+    matrix: Array2<f64>,
     sketched: Sketched,
+    /// Of each column of the matrix.
+    spreads: Vec<Spread>,
+    /// Of R, F and M in original units.
+    raw_spreads: Vec<Spread>,
 }
 
 impl<'a> Space<'a> {
@@ -95,12 +102,35 @@ impl<'a> Space<'a> {
     pub fn new(customers: &'a Customers, columns: &'a [Fitted]) -> Result<Self> {
         let matrix = matrix(customers, columns)?;
         let sketched = sketch(matrix.view())?;
-        Ok(Self {
+        Ok(Self::of(customers, columns, (matrix, sketched)))
+    }
+
+    /// The customers.
+    pub fn customers(&self) -> &'a Customers {
+        self.customers
+    }
+
+    /// The same where matrix and sketch are there already.
+    pub fn of(
+        customers: &'a Customers,
+        columns: &'a [Fitted],
+        (matrix, sketched): (Array2<f64>, Sketched),
+    ) -> Self {
+        let n = customers.len();
+        let spreads = (0..columns.len()).into_par_iter();
+        let raw = QUANTITIES.par_iter();
+        Self {
+            spreads: spreads
+                .map(|column| Spread::of(n, |row| matrix[[row, column]]))
+                .collect(),
+            raw_spreads: raw
+                .map(|&quantity| Spread::of(n, |row| raw_value(customers, quantity, row)))
+                .collect(),
             customers,
             columns,
             matrix,
             sketched,
-        })
+        }
     }
 }
 
@@ -166,7 +196,7 @@ pub fn compare(
     let matching = Matching::new(&cross_table, (a.ranked, b.ranked));
     let (told, moves) = moved::moved(space, (a, b), &matching, &cross_table);
     let value = |tiering: &Tiering| value::measure(space, tiering, SILHOUETTE_PIECES);
-    let (of_a, of_b) = (value(a), value(b));
+    let (of_a, of_b) = rayon::join(|| value(a), || value(b));
     let (random, random_b) = random::floors(space, (a, &of_a), (b, &of_b), seed);
     let comparison = Comparison {
         customers: customers.len() as u64,

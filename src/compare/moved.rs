@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{CrossTable, Matching, Pairing, Space, Tiering};
@@ -119,13 +120,10 @@ fn decides(space: &Space<'_>, (a, b): (&Tiering, &Tiering), rows: &[u32]) -> Vec
     let mut best = vec![(f64::NEG_INFINITY, 0_usize); rows.len()];
     for index in 0..space.columns.len() {
         let column = space.matrix.column(index);
-        let n = column.len() as f64;
-        let mean = column.iter().sum::<f64>() / n;
-        let variance = column.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-        if variance <= 0.0 {
+        let deviation = space.spreads[index].deviation(column.len());
+        if deviation <= 0.0 {
             continue;
         }
-        let deviation = variance.sqrt();
         let means = |tiering: &Tiering| -> Vec<f64> {
             let mut sums = vec![(0.0, 0.0); tiering.names.len()];
             for (&label, x) in tiering.labels.iter().zip(column) {
@@ -201,7 +199,7 @@ fn flows(
             decides: most_frequent(&members.decides),
         }
     };
-    flows.into_iter().map(flow).collect()
+    flows.into_par_iter().map(flow).collect()
 }
 
 /// What some customers are like: medians of days and orders, mean monetary.
@@ -217,7 +215,7 @@ impl Figures {
         let customers = space.customers;
         let middle = |value: &dyn Fn(usize) -> f64| {
             let mut values: Vec<f64> = rows.iter().map(|&row| value(row)).collect();
-            values.sort_unstable_by(f64::total_cmp);
+            values.par_sort_unstable_by(f64::total_cmp);
             median(&values)
         };
         let sum: f64 = rows.iter().map(|&row| customers.monetary[row]).sum();
@@ -236,7 +234,7 @@ fn origins(space: &Space<'_>, a: &Tiering) -> Vec<Option<Figures>> {
         members[label as usize].push(row);
     }
     let figures = |rows: &Vec<usize>| (!rows.is_empty()).then(|| Figures::of(space, rows));
-    members.iter().map(figures).collect()
+    members.par_iter().map(figures).collect()
 }
 
 /// The feature that stands most often; of two alike the first in the order of features.

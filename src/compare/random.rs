@@ -7,6 +7,7 @@
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -49,14 +50,16 @@ pub(super) fn floors(
     (b, of_b): (&Tiering, &Value),
     seed: u64,
 ) -> (Floor, Floor) {
-    let mut drawn = (Vec::new(), Vec::new());
-    let mut order: Vec<u32> = (0..).take(space.customers.len()).collect();
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    for _ in 0..DRAWS {
-        order.shuffle(&mut random);
-        drawn.0.push(draw(space, a, of_a.top, &order));
-        drawn.1.push(draw(space, b, of_b.top, &order));
-    }
+    let drawn: (Vec<Value>, Vec<Value>) = (0..DRAWS)
+        .into_par_iter()
+        .map(|number| {
+            let mut order: Vec<u32> = (0..).take(space.customers.len()).collect();
+            let seed = seed.wrapping_add(number);
+            order.shuffle(&mut Xoshiro256PlusPlus::seed_from_u64(seed));
+            let of = |tiering, top| draw(space, tiering, top, &order);
+            (of(a, of_a.top), of(b, of_b.top))
+        })
+        .unzip();
     (mean(&drawn.0), mean(&drawn.1))
 }
 

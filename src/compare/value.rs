@@ -11,7 +11,7 @@ use super::agreement::entropy;
 use super::{Space, Tiering};
 use crate::cluster::silhouette_of_labels;
 use crate::config::Feature;
-use crate::load::from_fixed;
+use crate::load::{Customers, from_fixed};
 
 /// The quantities of which the share between tiers is told.
 pub(super) const QUANTITIES: [Feature; 3] =
@@ -112,24 +112,49 @@ pub fn gini_of_each(outcome: &[i64]) -> Option<f64> {
 /// Share of the variance of a quantity that lies between tiers (η², Pearson 1911; Fisher's correlation ratio squared):
 /// Σ nₜ (meanₜ − mean)² / Σ (x − mean)². `None` for a constant.
 pub fn eta_squared(labels: &[u32], values: &[f64]) -> Option<f64> {
-    let tiers = labels.iter().max().map_or(0, |&label| label as usize + 1);
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let mut sums = vec![(0.0, 0.0); tiers];
-    let mut total = 0.0;
-    for (&label, value) in labels.iter().zip(values) {
-        // From the mean on, so that a large mean takes no digits away.
-        let deviation = value - mean;
-        let (n, sum) = &mut sums[label as usize];
-        *n += 1.0;
-        *sum += deviation;
-        total += deviation * deviation;
+    Spread::of(values.len(), |row| values[row]).between(labels, |row| values[row])
+}
+
+/// Mean of a quantity, and sum of squares around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spread {
+    mean: f64,
+    total: f64,
+}
+
+impl Spread {
+    /// Of the rows 0 to `n`, in their order.
+    pub(super) fn of(n: usize, value: impl Fn(usize) -> f64) -> Self {
+        let mean = (0..n).map(&value).sum::<f64>() / n as f64;
+        let square = |row: usize| (value(row) - mean) * (value(row) - mean);
+        Self {
+            mean,
+            total: (0..n).map(square).sum(),
+        }
     }
-    let between: f64 = sums
-        .iter()
-        .filter(|(n, _)| 0.0 < *n)
-        .map(|(n, sum)| sum * sum / n)
-        .sum();
-    (0.0 < total).then(|| (between / total).min(1.0))
+
+    /// Population deviation over `n` rows.
+    pub(super) fn deviation(self, n: usize) -> f64 {
+        (self.total / n as f64).sqrt()
+    }
+
+    /// The share of it that lies between tiers; `None` for a constant.
+    fn between(self, labels: &[u32], value: impl Fn(usize) -> f64) -> Option<f64> {
+        let tiers = labels.iter().max().map_or(0, |&label| label as usize + 1);
+        let mut sums = vec![(0.0, 0.0); tiers];
+        for (row, &label) in labels.iter().enumerate() {
+            let (n, sum) = &mut sums[label as usize];
+            *n += 1.0;
+            // From the mean on, so that a large mean takes no digits away.
+            *sum += value(row) - self.mean;
+        }
+        let between: f64 = sums
+            .iter()
+            .filter(|(n, _)| 0.0 < *n)
+            .map(|(n, sum)| sum * sum / n)
+            .sum();
+        (0.0 < self.total).then(|| (between / self.total).min(1.0))
+    }
 }
 
 /// Entropy of tier sizes over that of as many equal ones: 1 all alike, 0 one tier holds all. `None` with fewer than two.
@@ -227,24 +252,31 @@ pub(super) fn measure(space: &Space<'_>, tiering: &Tiering, pieces: usize) -> Va
 
 /// η² of R, F and M in original units, and of the features in their space.
 fn eta2(space: &Space<'_>, labels: &[u32]) -> (Map<String, Json>, Map<String, Json>) {
-    let customers = space.customers;
-    let raw = |feature: Feature| match feature {
-        Feature::Frequency => customers.frequency.iter().map(|&n| n as f64).collect(),
-        Feature::Monetary => customers.monetary.clone(),
-        _ => customers.recency_days.clone(),
-    };
     let in_units = QUANTITIES
-        .par_iter()
-        .map(|&feature| (feature, eta_squared(labels, &raw(feature))));
-    let scaled = (0..space.columns.len()).into_par_iter().map(|column| {
-        let values = space.matrix.column(column).to_vec();
-        (space.columns[column].name, eta_squared(labels, &values))
-    });
-    let map = |found: Vec<(Feature, Option<f64>)>| {
-        let found = found.into_iter();
-        found
-            .map(|(feature, share)| (feature.to_string(), Json::from(share)))
-            .collect()
-    };
-    (map(in_units.collect()), map(scaled.collect()))
+        .into_iter()
+        .zip(&space.raw_spreads)
+        .map(|(feature, spread)| {
+            let share = spread.between(labels, |row| raw_value(space.customers, feature, row));
+            (feature.to_string(), Json::from(share))
+        });
+    let scaled =
+        space
+            .columns
+            .iter()
+            .zip(&space.spreads)
+            .enumerate()
+            .map(|(column, (fitted, spread))| {
+                let share = spread.between(labels, |row| space.matrix[[row, column]]);
+                (fitted.name.to_string(), Json::from(share))
+            });
+    (in_units.collect(), scaled.collect())
+}
+
+/// R, F or M of a customer, in original units.
+pub(super) fn raw_value(customers: &Customers, quantity: Feature, row: usize) -> f64 {
+    match quantity {
+        Feature::Frequency => customers.frequency[row] as f64,
+        Feature::Monetary => customers.monetary[row],
+        _ => customers.recency_days[row],
+    }
 }

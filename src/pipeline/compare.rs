@@ -128,15 +128,15 @@ pub(super) struct InRun {
 
 /// Holds the segments of a run against its tiers, in the space of its model.
 pub(super) fn in_run(
-    customers: &Customers,
+    space: &Space<'_>,
     model: &Model,
     placements: &tiers::Placements,
     (name, segmented): (&str, &Segmented),
 ) -> Result<InRun> {
+    let customers = space.customers();
     let a = of_segments(name, segmented);
     let b = of_placements(CLUSTERS, model, placements.clone());
-    let space = Space::new(customers, &model.features)?;
-    let (comparison, moves) = compare_tierings(&space, &a, &b, model.seed)?;
+    let (comparison, moves) = compare_tierings(space, &a, &b, model.seed)?;
     let n = customers.len() as u64;
     Ok(InRun {
         moved: moved_table(customers, (&a, &b), &moves)?,

@@ -26,9 +26,10 @@ pub use rule_sets::{Frozen, freeze, rule_set};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};
+use crate::compare::Space;
 use crate::config::Config;
 use crate::error::{Error, Result, Warning};
-use crate::features::sketch::sketch;
+use crate::features::sketch::{Sketched, sketch};
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
 use crate::rules::{RuleSet, Segmented};
 use crate::store::{
@@ -225,8 +226,17 @@ struct Choice {
     warnings: Vec<Warning>,
 }
 
+/// The customers in the feature space.
+struct Points {
+    matrix: Array2<f64>,
+    /// Its sketch, where somebody has it.
+    sketched: Option<Sketched>,
+}
+
 /// Where the customers ended up, and what their tiers are like.
 struct Placed {
+    /// For those who compare.
+    points: Option<Points>,
     placements: tiers::Placements,
     segmented: Option<Segmented>,
     document: TiersDocument,
@@ -268,7 +278,6 @@ impl<'a> Job<'a> {
             Ok((fitted, matrix, sketched))
         })?;
         let clusters = self.stage(Stage::Cluster, |config| cluster(&sketched, &config.cluster))?;
-        drop(sketched);
         let ranked = tiers::rank(
             customers,
             &fitted.columns,
@@ -294,7 +303,10 @@ impl<'a> Job<'a> {
             k_reason: clusters.k_reason,
             warnings,
         };
-        self.publish(&model, (&loaded, Some(matrix)), choice, assign)
+        // Only a comparison looks at the sketch again.
+        let sketched = (assign && model.rules.is_some()).then_some(sketched);
+        let placed = Points { matrix, sketched };
+        self.publish(&model, (&loaded, Some(placed)), choice, assign)
     }
 
     /// Places all customers by the model, writes every file, and publishes.
@@ -304,19 +316,21 @@ impl<'a> Job<'a> {
     fn publish(
         mut self,
         model: &Model,
-        (loaded, matrix): (&Loaded, Option<Array2<f64>>),
+        (loaded, points): (&Loaded, Option<Points>),
         choice: Choice,
         assign: bool,
     ) -> Result<Report> {
         let customers = &loaded.customers;
         let Placed {
+            points,
             placements,
             segmented,
             document,
-        } = self.place(model, (loaded, matrix), choice)?;
+        } = self.place(model, (loaded, points), choice)?;
         let mut comparison = None;
         if assign {
-            comparison = self.against_rules(customers, model, &placements, segmented.as_ref())?;
+            let placed = (&placements, segmented.as_ref());
+            comparison = self.against_rules(customers, model, placed, points)?;
         }
         (self.observe)(Stage::Write);
         let start = Instant::now();
@@ -355,18 +369,21 @@ impl<'a> Job<'a> {
     fn place(
         &mut self,
         model: &Model,
-        (loaded, matrix): (&Loaded, Option<Array2<f64>>),
+        (loaded, points): (&Loaded, Option<Points>),
         choice: Choice,
     ) -> Result<Placed> {
         let customers = &loaded.customers;
         let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
         self.stage(Stage::Tiers, |_| {
-            let matrix = match matrix {
-                Some(matrix) => matrix,
-                None => features::matrix(customers, &model.features)?,
+            let points = match points {
+                Some(points) => points,
+                None => Points {
+                    matrix: features::matrix(customers, &model.features)?,
+                    sketched: None,
+                },
             };
-            let placements = tiers::place(matrix.view(), &placer);
-            drop(matrix);
+            let placements = tiers::place(points.matrix.view(), &placer);
+            let points = model.rules.is_some().then_some(points);
             let segmented = model.rules.as_ref().map(|rules| rules.segments(customers));
             let segmented = segmented.transpose()?;
             let mut warnings = loaded.warnings.clone();
@@ -390,6 +407,7 @@ impl<'a> Job<'a> {
                 warnings,
             };
             Ok(Placed {
+                points,
                 placements,
                 segmented,
                 document,
@@ -402,15 +420,22 @@ impl<'a> Job<'a> {
         &mut self,
         customers: &Customers,
         model: &Model,
-        placements: &tiers::Placements,
-        segmented: Option<&Segmented>,
+        (placements, segmented): (&tiers::Placements, Option<&Segmented>),
+        points: Option<Points>,
     ) -> Result<Option<compare::InRun>> {
-        let (Some(fitted), Some(segmented)) = (&model.rules, segmented) else {
+        let (Some(fitted), Some(segmented), Some(points)) = (&model.rules, segmented, points)
+        else {
             return Ok(None);
         };
         let rules = (fitted.rules.name.as_str(), segmented);
         self.stage(Stage::Compare, |_| {
-            compare::in_run(customers, model, placements, rules).map(Some)
+            let Points { matrix, sketched } = points;
+            let sketched = match sketched {
+                Some(sketched) => sketched,
+                None => sketch(matrix.view())?,
+            };
+            let space = Space::of(customers, &model.features, (matrix, sketched));
+            compare::in_run(&space, model, placements, rules).map(Some)
         })
     }
 

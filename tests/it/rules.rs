@@ -683,6 +683,15 @@ fn a_run_with_rules_publishes_segments_and_freezes_them_in_its_model() {
     ];
     let expected: Vec<_> = expected.map(|name| Some(name.to_owned())).into();
     assert_eq!(column(&work), expected);
+    // The scores are those of the rules: two bands, 2 is best.
+    let table = work.table("assignments.parquet");
+    let scores = |name: &str| -> Vec<i8> {
+        let column = table.column(name).unwrap().i8().unwrap();
+        column.into_no_null_iter().collect()
+    };
+    assert_eq!(scores("r_score"), [2, 1, 2, 1, 1, 2]);
+    assert_eq!(scores("f_score"), [2, 1, 2, 2, 1, 1]);
+    assert_eq!(scores("m_score"), [2, 1, 2, 1, 1, 1]);
     let model = work.json("model.json");
     assert_eq!(
         model["rules"]["cuts"]["recency_days"],
@@ -722,6 +731,11 @@ fn without_rules_there_are_no_segments_and_with_gaps_some_have_none() {
         .map(|name| name.is_some())
         .collect::<Vec<_>>();
     assert_eq!(named, [true, false, true, false, false, true]);
+    // Rules without scores leave those of the run as they are: quintiles.
+    let table = gaps.table("assignments.parquet");
+    let scores = table.column("r_score").unwrap().i8().unwrap();
+    let scores: Vec<i8> = scores.into_no_null_iter().collect();
+    assert_eq!(scores, [5, 1, 5, 3, 2, 4]);
     let warnings = gaps.json("tiers.json")["warnings"].to_string();
     for said in ["map_has_gaps", "no_segment", "3 of 6 customers"] {
         assert!(warnings.contains(said), "{said}: {warnings}");
