@@ -11,7 +11,7 @@ use polars::prelude::*;
 use rayon::prelude::*;
 
 use super::fixed::Totals;
-use super::ledger::{Days, Grouped, Ledger, Line, Lines, Row};
+use super::ledger::{Days, Grouped, Ledger, Lines, OrderLine, Row, order_keys};
 use super::moment::{Moment, date_of};
 use super::notes;
 use super::reconcile::Reconciliation;
@@ -22,10 +22,6 @@ use super::{CustomerIds, Customers, Loaded, from_fixed};
 use crate::config::{Count, InputConfig, Monetary, RfmConfig};
 use crate::error::{Error, Result};
 
-const LAST: &str = "__tiermill_last";
-const FIRST: &str = "__tiermill_first";
-const TOTAL: &str = "__tiermill_total";
-const ROWS: &str = "__tiermill_rows";
 const ROUNDED: &str = "__tiermill_rounded";
 const KEY: &str = "__tiermill_key";
 
@@ -182,8 +178,11 @@ impl Watch {
             } else {
                 None
             };
-            self.days
-                .add(days, numbers(batch, TIME)?.cont_slice()?, refunds.as_ref())?;
+            self.days.add(
+                days,
+                numbers::<Int64Type>(batch, TIME)?.cont_slice()?,
+                refunds.as_ref(),
+            )?;
         }
         Ok(())
     }
@@ -249,17 +248,12 @@ fn group(rows: &Rows, source: &Source, count: Count, with_days: bool) -> Result<
     let watch = Arc::new(Watch::default());
     let keyed = key.is_some();
     let frame = watched(rows, source, key, (&watch, with_days))?;
-    let refunds_are_no_orders = rows.refunds_are_no_orders;
-    let grouped = if keyed {
-        add_up(rows, source, orders(frame, rows), add_orders)
-    } else if rows.money.decimal.is_some() {
-        add_up(rows, source, frame, move |ledger, customers, batch| {
-            add_decimals(ledger, customers, batch, refunds_are_no_orders)
-        })
-    } else {
-        add_up(rows, source, frame, move |ledger, customers, batch| {
-            add_rows(ledger, customers, batch, refunds_are_no_orders)
-        })
+    // Amounts of Decimals are as wide as Decimals are.
+    let grouped = match (rows.money.decimal.is_some(), keyed) {
+        (false, false) => add_up(rows, source, frame, add_rows::<Int64Type>),
+        (true, false) => add_up(rows, source, frame, add_rows::<Int128Type>),
+        (false, true) => add_up(rows, source, frame, add_lines::<Int64Type>),
+        (true, true) => add_up(rows, source, frame, add_lines::<Int128Type>),
     }?;
     Ok((grouped, watch.take()))
 }
@@ -269,12 +263,18 @@ fn add_up<L: Lines + 'static>(
     rows: &Rows,
     source: &Source,
     frame: LazyFrame,
-    add: impl Fn(&Ledger<L>, &Column, &DataFrame) -> PolarsResult<()> + Send + Sync + 'static,
+    add: fn(&Ledger<L>, &Column, &DataFrame, bool) -> PolarsResult<()>,
 ) -> Result<Grouped> {
     let ledger = Arc::new(Ledger::new(rows.customer_type.clone()));
     let (book, customer) = (Arc::clone(&ledger), rows.customer.clone());
+    let refunds_are_no_orders = rows.refunds_are_no_orders;
     let frame = for_each(frame, move |batch| {
-        add(&book, batch.column(&customer)?, batch)
+        add(
+            &book,
+            batch.column(&customer)?,
+            batch,
+            refunds_are_no_orders,
+        )
     });
     drain(source, frame)?;
     ledger
@@ -282,87 +282,62 @@ fn add_up<L: Lines + 'static>(
         .map_err(Error::polars("sort the customers"))
 }
 
-/// One line per order (or day) of a customer, in place of its rows. An order without a row that is none has no time.
-fn orders(rows_of_orders: LazyFrame, rows: &Rows) -> LazyFrame {
-    let order_time = if rows.refunds_are_no_orders {
-        when(rows.is_order()).then(col(TIME)).otherwise(lit(NULL))
-    } else {
-        col(TIME)
-    };
-    rows_of_orders
-        .group_by([col(rows.customer.as_str()), col(KEY)])
-        .agg([
-            order_time
-                .clone()
-                .max()
-                .fill_null(lit(i64::MIN))
-                .alias(LAST),
-            order_time.min().fill_null(lit(i64::MAX)).alias(FIRST),
-            // 128 bits hold the sum of as many amounts as there can be rows.
-            col(UNITS).cast(DataType::Int128).sum().alias(TOTAL),
-            len().cast(DataType::Int64).alias(ROWS),
-        ])
-}
-
 /// The numbers of a column without gaps.
-fn numbers(batch: &DataFrame, name: &str) -> PolarsResult<Int64Chunked> {
+fn numbers<T: PolarsNumericType>(batch: &DataFrame, name: &str) -> PolarsResult<ChunkedArray<T>> {
     // A number that is the same for all rows polars keeps in the narrowest type that holds it.
     let column = batch.column(name)?.as_materialized_series();
-    column.cast(&DataType::Int64)?.rechunk().i64().cloned()
+    let column = column.cast(&T::get_static_dtype())?.rechunk();
+    column.unpack::<T>().cloned()
 }
 
-fn add_orders(ledger: &Ledger<Line>, customers: &Column, batch: &DataFrame) -> PolarsResult<()> {
-    let (last, first) = (numbers(batch, LAST)?, numbers(batch, FIRST)?);
-    let (last, first) = (last.cont_slice()?, first.cont_slice()?);
-    let rows = numbers(batch, ROWS)?;
-    let rows = rows.cont_slice()?;
-    let total = batch.column(TOTAL)?.as_materialized_series().rechunk();
-    let total = total.i128()?.cont_slice()?;
-    ledger.add(customers, |row| Line {
-        last: last[row],
-        first: first[row],
-        total: total[row],
-        orders: if last[row] == i64::MIN { -rows[row] } else { 1 },
-    })
-}
-
-fn add_rows(
-    ledger: &Ledger<Row>,
+/// Adds rows that are orders of their own.
+fn add_rows<T: PolarsNumericType>(
+    ledger: &Ledger<Row<T::Native>>,
     customers: &Column,
     batch: &DataFrame,
     refunds_are_no_orders: bool,
-) -> PolarsResult<()> {
-    let (times, units) = (numbers(batch, TIME)?, numbers(batch, UNITS)?);
+) -> PolarsResult<()>
+where
+    T::Native: Into<i128>,
+{
+    let (times, units) = (
+        numbers::<Int64Type>(batch, TIME)?,
+        numbers::<T>(batch, UNITS)?,
+    );
     let (times, units) = (times.cont_slice()?, units.cont_slice()?);
     ledger.add(customers, |row| {
-        let is_refund = refunds_are_no_orders && units[row] < 0;
-        Row {
-            time: if is_refund { i64::MIN } else { times[row] },
-            units: units[row],
-        }
+        order_row(times[row], units[row], refunds_are_no_orders)
     })
 }
 
-/// The same for amounts of 128 bits.
-fn add_decimals(
-    ledger: &Ledger<Line>,
+/// Adds rows that are lines of orders.
+fn add_lines<T: PolarsNumericType>(
+    ledger: &Ledger<OrderLine<T::Native>>,
     customers: &Column,
     batch: &DataFrame,
     refunds_are_no_orders: bool,
-) -> PolarsResult<()> {
-    let times = numbers(batch, TIME)?;
-    let times = times.cont_slice()?;
-    let units = batch.column(UNITS)?.as_materialized_series().rechunk();
-    let units = units.i128()?.cont_slice()?;
-    ledger.add(customers, |row| {
-        let is_refund = refunds_are_no_orders && units[row] < 0;
-        Line {
-            last: if is_refund { i64::MIN } else { times[row] },
-            first: if is_refund { i64::MAX } else { times[row] },
-            total: units[row],
-            orders: if is_refund { -1 } else { 1 },
-        }
+) -> PolarsResult<()>
+where
+    T::Native: Into<i128>,
+{
+    let (times, units) = (
+        numbers::<Int64Type>(batch, TIME)?,
+        numbers::<T>(batch, UNITS)?,
+    );
+    let (times, units) = (times.cont_slice()?, units.cont_slice()?);
+    let orders = order_keys(batch.column(KEY)?)?;
+    ledger.add(customers, |row| OrderLine {
+        row: order_row(times[row], units[row], refunds_are_no_orders),
+        order: orders[row],
     })
+}
+
+fn order_row<U: Copy + Into<i128>>(time: i64, units: U, refunds_are_no_orders: bool) -> Row<U> {
+    let is_refund = refunds_are_no_orders && units.into() < 0;
+    Row {
+        time: if is_refund { i64::MIN } else { time },
+        units,
+    }
 }
 
 /// Turns counts, times and sums into R, F and M.

@@ -273,15 +273,6 @@ impl Rows {
         code(&self.rules)
     }
 
-    /// Holds for a row that is no refund.
-    pub(super) fn is_order(&self) -> Expr {
-        if self.refunds_are_no_orders {
-            col(UNITS).gt_eq(lit(0_i64))
-        } else {
-            lit(true)
-        }
-    }
-
     /// The calendar day of [`TIME`], in the zone of the data.
     pub(super) fn day(&self) -> Expr {
         let time = |zone: Option<&str>| {

@@ -139,3 +139,28 @@ impl Keys for Texts {
         BinaryChunked::from_iter_values(name, ids.into_iter()).into_series()
     }
 }
+
+/// What tells the orders of one customer apart: numbers and times themselves, of anything else a hash of 64 bits. Two orders
+/// of one customer share one by chance in 2⁶⁴.
+///
+/// # Errors
+/// What polars says of a type that is no text.
+pub(in crate::load) fn order_keys(orders: &Column) -> PolarsResult<Vec<u64>> {
+    let orders = orders.as_materialized_series();
+    let whole = orders.dtype().is_integer() || orders.dtype().is_temporal();
+    if whole && *orders.dtype() != DataType::Int128 && *orders.dtype() != DataType::UInt64 {
+        let numbers = orders.to_physical_repr().cast(&DataType::Int64)?;
+        let numbers = numbers.i64()?.into_no_null_iter();
+        return Ok(numbers.map(i64::cast_unsigned).collect());
+    }
+    let texts = match orders.dtype() {
+        DataType::UInt64 => return Ok(orders.u64()?.into_no_null_iter().collect()),
+        DataType::Binary => orders.clone(),
+        _ => orders.cast(&DataType::String)?.cast(&DataType::Binary)?,
+    };
+    let texts = texts.binary()?;
+    Ok(texts
+        .iter()
+        .map(|text| hash(text.unwrap_or_default()))
+        .collect())
+}

@@ -18,15 +18,17 @@ mod sorted;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashTable;
+use foldhash::fast::FixedState;
 use hashbrown::hash_table::Entry;
+use hashbrown::{HashSet, HashTable};
 use polars::prelude::*;
 use rayon::prelude::*;
 
 use super::fixed::Exact;
-use account::{Account, Wide};
-pub(super) use account::{Line, Lines, Row};
+use account::{Account, Line, Wide};
+pub(super) use account::{Lines, OrderLine, Row};
 pub(super) use days::Days;
+pub(super) use keys::order_keys;
 use keys::{Keys, Texts, Whole};
 use sorted::sorted;
 
@@ -41,6 +43,8 @@ struct Shelf<K: Keys, L> {
     accounts: Vec<Account<K::Stored>>,
     keys: K,
     wide: Wide<K::Stored>,
+    /// Orders that have been counted, each with the place of its customer.
+    orders: HashSet<(u32, [u32; 2]), FixedState>,
     waiting: Vec<(K::Stored, L)>,
     waiting_keys: K,
 }
@@ -52,6 +56,7 @@ impl<K: Keys, L: Lines> Shelf<K, L> {
             accounts: Vec::new(),
             keys: K::default(),
             wide: Wide::new(),
+            orders: HashSet::default(),
             waiting: Vec::new(),
             waiting_keys: K::default(),
         }
@@ -85,9 +90,21 @@ impl<K: Keys, L: Lines> Shelf<K, L> {
                 place
             }
         };
-        accounts[place as usize].add(line, &mut self.wide);
+        // Of the lines of an order only the first that is seen counts, whichever that is.
+        let order = line.counts_for();
+        let is_new = order.is_none_or(|order| self.orders.insert((place, halves(order))));
+        accounts[place as usize].add(line, is_new, &mut self.wide);
         Ok(())
     }
+}
+
+/// A number in two halves, which need no padding beside a third.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "each half is what is left of it"
+)]
+fn halves(order: u64) -> [u32; 2] {
+    [(order >> 32) as u32, order as u32]
 }
 
 fn too_many() -> PolarsError {
@@ -140,6 +157,7 @@ impl<K: Keys, L: Lines> Shelves<K, L> {
             taken.settle()?;
             taken.waiting = Vec::new();
             taken.places = HashTable::new();
+            taken.orders = HashSet::default();
             Ok(taken)
         };
         self.shelves.par_iter().map(take).collect()
@@ -290,7 +308,7 @@ mod tests {
     use super::*;
 
     /// Adds rows in batches, on as many threads as there are.
-    fn ledger(ids: &Series, lines: &[Row], batch: usize) -> Grouped {
+    fn ledger(ids: &Series, lines: &[Row<i64>], batch: usize) -> Grouped {
         let ledger = Ledger::new(ids.dtype().clone());
         let starts: Vec<usize> = (0..lines.len()).step_by(batch).collect();
         starts.par_iter().for_each(|&start| {
@@ -307,7 +325,7 @@ mod tests {
     }
 
     /// Customer, time and units of some rows: every seventh is a refund, and customer 3 has nothing else.
-    fn rows(n: i64) -> Vec<(i64, Row)> {
+    fn rows(n: i64) -> Vec<(i64, Row<i64>)> {
         let row = |i: i64| {
             let customer = i * 7_919 % 1_000 - 500;
             let time = if i % 7 == 0 || customer == 3 {
@@ -327,7 +345,7 @@ mod tests {
     }
 
     /// The same by the plain way: ids, last, first, orders and totals.
-    fn expected(rows: &[(i64, Row)]) -> Vec<(i64, [i64; 4])> {
+    fn expected(rows: &[(i64, Row<i64>)]) -> Vec<(i64, [i64; 4])> {
         let mut all: std::collections::BTreeMap<i64, [i64; 4]> = std::collections::BTreeMap::new();
         for &(id, Row { time, units }) in rows {
             let sums = all.entry(id).or_insert([i64::MIN, i64::MAX, 0, 0]);
@@ -360,7 +378,7 @@ mod tests {
     fn whatever_the_batches_rows_add_up_as_by_hand() {
         // More rows than wait on the shelves, and more customers than one part holds would need another test: below.
         let rows = rows(50_000);
-        let (ids, lines): (Vec<i64>, Vec<Row>) = rows.iter().copied().unzip();
+        let (ids, lines): (Vec<i64>, Vec<Row<i64>>) = rows.iter().copied().unzip();
         let expected = expected(&rows);
         for batch in [1_000, 4_096, 50_000] {
             let grouped = ledger(
@@ -446,6 +464,47 @@ mod tests {
                 [5 + 2 * i128::from(i64::MIN), 2 * i128::from(i64::MAX)]
             );
             assert!(grouped.ids.u64().is_ok_and(|ids| ids.get(0) < ids.get(1)));
+        }
+    }
+
+    #[test]
+    fn an_order_counts_once_for_a_customer_however_many_lines_it_has() {
+        // Customer 1: orders 7 (three lines, one of them a refund) and 8; customer 2: order 7 too, and a refund of an order
+        // that is nowhere else; customer 3: refunds only.
+        let time = |day: i64| day;
+        let none = i64::MIN;
+        let lines = [
+            (1, time(5), 10, 7),
+            (1, time(4), 20, 7),
+            (1, none, -5, 7),
+            (1, time(9), 1, 8),
+            (2, time(3), 2, 7),
+            (2, none, -1, 9),
+            (3, none, -1, 7),
+            (3, none, -1, 7),
+        ];
+        let line = |&(_, time, units, order): &(i64, i64, i64, u64)| OrderLine {
+            row: Row { time, units },
+            order,
+        };
+        for forwards in [true, false] {
+            let mut lines = lines;
+            if !forwards {
+                lines.reverse();
+            }
+            let ids: Vec<i64> = lines.iter().map(|line| line.0).collect();
+            let ids = Int64Chunked::from_vec("id".into(), ids).into_column();
+            let ledger = Ledger::new(DataType::Int64);
+            let added = ledger.add(&ids, |row| line(&lines[row]));
+            assert!(added.is_ok(), "{added:?}");
+            let Ok(grouped) = ledger.take("id") else {
+                panic!("ids are ids");
+            };
+            assert_eq!(grouped.orders, [2, 1]);
+            assert_eq!(grouped.last, [9, 3]);
+            assert_eq!(grouped.first, [4, 3]);
+            assert_eq!(grouped.totals.narrow, [26, 1]);
+            assert_eq!(grouped.rows_without_order, 2);
         }
     }
 }
