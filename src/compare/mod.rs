@@ -6,6 +6,7 @@
 //! through ids that sort them; silhouettes are measured on a sketch. It finds no tiers and reads no files.
 
 mod agreement;
+pub mod backtest;
 mod matching;
 mod moved;
 mod plan;

@@ -477,13 +477,13 @@ pub fn common(
 }
 
 /// Ids in a form that can be compared: integers of any width as numbers, texts and binary as bytes.
-enum Keys {
+pub(super) enum Keys {
     Numbers(Vec<i128>),
     Bytes(BinaryChunked),
 }
 
 impl Keys {
-    fn of(ids: &CustomerIds) -> Result<Self> {
+    pub(super) fn of(ids: &CustomerIds) -> Result<Self> {
         let fault = || Error::polars("compare the customer ids");
         let series = ids.series();
         if series.dtype().is_integer() {
