@@ -54,13 +54,14 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "init",
     "check",
     "run",
     "fit",
     "assign",
     "compare",
+    "backtest",
     "config",
     "maps",
     "rules",
