@@ -79,15 +79,15 @@ pub fn periods(
         let (start, stop) = (read(from)?, read(to)?);
         if end.micros < stop.micros {
             return Err(Error::from(BacktestFault::BeyondData {
-                until: stop.name().text,
-                end: end.name().text,
+                until: said(stop),
+                end: said(end),
                 latest: end.before(horizon)?.name().date.to_string(),
                 horizon: horizon.to_string(),
             }));
         }
         if start.day_of(start.micros) <= first {
             return Err(Error::from(BacktestFault::BeforeData {
-                at: start.name().text,
+                at: said(start),
                 first: date_of(first).map_or_else(|| first.to_string(), |date| date.to_string()),
                 fold: usize::try_from(fold).unwrap_or(0) + 1,
                 folds,
@@ -101,6 +101,13 @@ pub fn periods(
         });
     }
     Ok(periods)
+}
+
+/// A moment for people: a midnight is a day.
+fn said(moment: Moment) -> String {
+    let text = moment.name().text;
+    let day = text.strip_suffix("T00:00:00").map(str::to_owned);
+    day.unwrap_or(text)
 }
 
 /// The rows, the day of the first order, and the end of the data.

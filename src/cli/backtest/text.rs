@@ -31,7 +31,7 @@ pub(super) fn backtested(backtested: &Backtested) -> String {
         backtest.level * 100.0,
         tierings(backtest).trim_fmt()
     );
-    text += "Lift and capture are of revenue; the order of the tiers is that of T. Gini 0 and lift 1: as by chance.\n";
+    text += "Tiers are ranked as of the day they were made. Gini 0, lift 1: as by chance. Monotone: no tier brought more than a better one.\n";
     if let Some(most) = backtest
         .folds
         .first()
@@ -63,7 +63,7 @@ pub(super) fn backtested(backtested: &Backtested) -> String {
 fn folds(folds: &[Fold]) -> Table {
     let mut table = table(&[
         ("From", false),
-        ("To", false),
+        ("Before", false),
         ("Customers", true),
         ("Bought again", true),
         ("Orders", true),
@@ -97,7 +97,7 @@ fn tierings(backtest: &Backtest) -> Table {
         ("Best 20 %", true),
         ("Rank correlation", true),
         ("", false),
-        ("Falls", false),
+        ("Monotone", false),
     ]);
     for tried in &backtest.tierings {
         let figures = tried.figures;

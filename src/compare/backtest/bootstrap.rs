@@ -90,6 +90,9 @@ fn poisson(level: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::backtest::cells::cells;
+    use crate::compare::backtest::{Measure, Ranked, Trial};
+    use crate::load::Future;
 
     #[test]
     fn weights_are_poisson_numbers_of_mean_one() {
@@ -103,5 +106,108 @@ mod tests {
         assert!((none - (-1.0_f64).exp()).abs() < 0.005, "{none}");
         assert_ne!(weights(7, 0), weights(7, 1));
         assert_ne!(weights(7, 0), weights(8, 0));
+    }
+
+    /// Pearson's coefficient of average ranks, the long way round.
+    fn spearman_of_each(tiers: &[u32], revenue: &[i64]) -> f64 {
+        fn ranks<T: PartialOrd>(values: &[T]) -> Vec<f64> {
+            let rank = |value: &T| {
+                let below = values.iter().filter(|&other| other < value).count() as f64;
+                let equal = values.iter().filter(|&other| other == value).count() as f64;
+                below + (equal + 1.0) / 2.0
+            };
+            values.iter().map(rank).collect()
+        }
+        let best_greatest: Vec<i64> = tiers.iter().map(|&tier| -i64::from(tier)).collect();
+        let (a, b) = (ranks(&best_greatest), ranks(revenue));
+        let mean = (a.len() as f64 + 1.0) / 2.0;
+        let sum = |of: &dyn Fn(usize) -> f64| (0..a.len()).map(of).sum::<f64>();
+        let product = sum(&|i| (a[i] - mean) * (b[i] - mean));
+        let of_a = sum(&|i| (a[i] - mean).powi(2));
+        let of_b = sum(&|i| (b[i] - mean).powi(2));
+        product / (of_a * of_b).sqrt()
+    }
+
+    /// 1,500 customers, each in a block of its own; two of three bring nothing, some less than that.
+    fn customers() -> (Vec<u32>, Future, Vec<u64>) {
+        let n = 1_500_u64;
+        let tier = |i: u64| u32::try_from(i * 7_919 % 1_009 % 4).unwrap_or(0);
+        let amount = |i: u64| {
+            let drawn = i64::try_from(i * 48_271 % 65_537).unwrap_or(0);
+            match drawn % 9 {
+                0..=5 => 0,
+                6 => -drawn % 500,
+                _ => drawn * (4 - i64::from(tier(i))) / 10,
+            }
+        };
+        let revenue: Vec<i64> = (0..n).map(amount).collect();
+        let future = Future {
+            orders: revenue.iter().map(|&units| i64::from(units != 0)).collect(),
+            revenue,
+            decimals: 2,
+            newcomers: 0,
+            newcomers_revenue: 0,
+        };
+        ((0..n).map(tier).collect(), future, (0..n).collect())
+    }
+
+    fn cells_of(labels: &[u32], future: &Future, hashes: &[u64]) -> Vec<Cells> {
+        let tierings = [Ranked {
+            name: "four".to_owned(),
+            tiers: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+            labels: labels.to_vec(),
+        }];
+        cells(&Trial {
+            at: "",
+            until: "",
+            tierings: &tierings,
+            future,
+            hashes,
+        })
+    }
+
+    #[test]
+    fn the_figures_of_a_resample_are_those_of_its_customers_copied_out() {
+        let (labels, future, hashes) = customers();
+        let cells = cells_of(&labels, &future, &hashes);
+        let as_is = as_they_are(&[&cells])[0];
+        let exact = spearman_of_each(&labels, &future.revenue);
+        assert!((as_is.rank_correlation.unwrap_or(f64::NAN) - exact).abs() < 1e-12);
+        for resample in 0..5 {
+            let weights = weights(3, resample);
+            let (mut drawn, mut revenue, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+            for (row, &weight) in weights.iter().take(labels.len()).enumerate() {
+                let mut copies = weight;
+                while 0.5 < copies {
+                    drawn.push(labels[row]);
+                    revenue.push(future.revenue[row]);
+                    ids.push(row as u64);
+                    copies -= 1.0;
+                }
+            }
+            let copied = Future {
+                orders: vec![0; revenue.len()],
+                revenue: revenue.clone(),
+                ..future.clone()
+            };
+            let expected = as_they_are(&[&cells_of(&drawn, &copied, &ids)])[0];
+            let found = of_all(&[&cells], |cells| weighted(cells, &weights))[0];
+            for measure in Measure::ALL {
+                // Ranks among the drawn are written as a sum: what is left out is of the order of one customer.
+                let tolerance = if measure == Measure::RankCorrelation {
+                    2.0 / labels.len() as f64
+                } else {
+                    1e-12
+                };
+                let (found, expected) = (found.get(measure), expected.get(measure));
+                let off = (found.unwrap_or(f64::NAN) - expected.unwrap_or(f64::NAN)).abs();
+                assert!(
+                    off < tolerance,
+                    "{measure:?}: {found:?} against {expected:?}"
+                );
+            }
+            let moved = found.rank_correlation.unwrap_or(f64::NAN) - exact;
+            assert!(1e-3 < moved.abs(), "the resample is no other: {moved}");
+        }
     }
 }

@@ -70,6 +70,7 @@ pub(super) fn verdict(folds: &[Fold], tierings: &[Tried], differences: &[Differe
         .iter()
         .partition(|difference| difference.better.as_ref() == Some(&best.name));
     verdict.words.push(which(best, gini, &beaten, &even));
+    verdict.words.extend(but(best, tierings, differences));
     verdict.gains = gains(folds, best, tierings);
     verdict.words.extend(by_how_much(best, &verdict.gains));
     verdict.words.extend(for_whom(best, tierings));
@@ -115,6 +116,46 @@ fn which(best: &Tried, gini: f64, beaten: &[&Difference], even: &[&Difference]) 
             listed(even)
         ),
     }
+}
+
+/// Where another tiering is better in a measure that does not ask how large tiers are, and where tiers are not equally many.
+fn but(best: &Tried, tierings: &[Tried], differences: &[Difference]) -> Option<String> {
+    let better = |measure: Measure, name: &str| {
+        let of = |difference: &&Difference| {
+            let sides = [&difference.a, &difference.b];
+            difference.measure == measure && sides.contains(&&best.name)
+        };
+        let winners = differences
+            .iter()
+            .filter(of)
+            .filter_map(|found| found.better.clone());
+        let winners: Vec<String> = winners.filter(|winner| *winner != best.name).collect();
+        (!winners.is_empty()).then(|| format!("{} in {name}", winners.join(", ")))
+    };
+    let measures = [
+        (Measure::Capture20, "what its best fifth brings"),
+        (Measure::RankCorrelation, "rank correlation"),
+    ];
+    let found = measures.map(|(measure, name)| better(measure, name));
+    let mut parts: Vec<String> = found.into_iter().flatten().collect();
+    if !parts.is_empty() {
+        parts = vec![format!("better than it: {}", parts.join("; "))];
+    }
+    let sizes = tierings.iter().filter(|tried| !tried.is_random());
+    let fewer = |tried: &&Tried| tried.tiers.len() < best.tiers.len();
+    let fewer: Vec<String> = sizes
+        .filter(fewer)
+        .map(|tried| format!("{} {}", tried.name, tried.tiers.len()))
+        .collect();
+    if !fewer.is_empty() {
+        let own = best.tiers.len();
+        parts.push(format!(
+            "more tiers tell more: {} has {own}, {}",
+            best.name,
+            fewer.join(", ")
+        ));
+    }
+    (!parts.is_empty()).then(|| format!("But {}", parts.join("; ")))
 }
 
 fn gains(folds: &[Fold], best: &Tried, tierings: &[Tried]) -> Vec<Gain> {

@@ -10,7 +10,7 @@ use super::Question;
 use crate::cluster::cluster;
 use crate::compare::Tiering;
 use crate::config::{CompareConfig, Config, Monetary, RulesConfig};
-use crate::error::{CompareFault, Error, Result, Warning};
+use crate::error::{CompareFault, Error, Result, RuleFault, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, labels, load};
 use crate::pipeline::Model;
@@ -251,7 +251,12 @@ pub(super) fn place(
             Ok(of_base(tiering))
         }
         Side::Rules(text) => {
-            let rules = named_rules(&text, config.rules.as_ref())?;
+            let rules = named_rules(&text, config.rules.as_ref()).map_err(|error| match error {
+                Error::Rules(fault) if matches!(*fault, RuleFault::UnknownMap { .. }) => {
+                    unknown(&text)
+                }
+                other => other,
+            })?;
             let (tiering, told) = by_rules(&rules, customers)?;
             warnings.extend(told);
             Ok(of_base(tiering))
@@ -311,7 +316,7 @@ pub(in crate::pipeline) fn named_rules(text: &str, own: Option<&RulesConfig>) ->
     } else if path.exists() || path.extension().is_some() {
         RuleSet::parse(&read_model(path)?, path)
     } else {
-        RuleSet::built_in(text).map_err(|_| unknown(text))
+        RuleSet::built_in(text)
     }
 }
 
