@@ -13,7 +13,7 @@ use crate::config::grouped;
 /// Which tiering is better.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
-    /// The tiering with the greatest Gini coefficient; null where none is defined.
+    /// The tiering with the greatest Gini coefficient, random tiers aside; null where none is defined.
     pub best: Option<String>,
     /// What was asked.
     pub measure: Measure,
@@ -51,6 +51,7 @@ pub(super) fn verdict(folds: &[Fold], tierings: &[Tried], differences: &[Differe
     };
     let known = tierings
         .iter()
+        .filter(|tried| !tried.is_random())
         .filter_map(|tried| Some((tried, tried.figures.get(measure)?)));
     // Of equals the first.
     let best = known.reduce(|best, next| if best.1 < next.1 { next } else { best });
@@ -66,10 +67,20 @@ pub(super) fn verdict(folds: &[Fold], tierings: &[Tried], differences: &[Differe
         .filter(|difference| [&difference.a, &difference.b].contains(&&best.name))
         .map(|difference| difference.from(&best.name))
         .collect();
-    let (beaten, even): (Vec<&Difference>, Vec<&Difference>) = against
+    let those = |wanted: Option<&String>| -> Vec<&Difference> {
+        let found = against.iter();
+        found
+            .filter(|difference| difference.better.as_ref() == wanted)
+            .collect()
+    };
+    let (beaten, even) = (those(Some(&best.name)), those(None));
+    let worse: Vec<&Difference> = against
         .iter()
-        .partition(|difference| difference.better.as_ref() == Some(&best.name));
-    verdict.words.push(which(best, gini, &beaten, &even));
+        .filter(|difference| difference.better.as_ref() == Some(&difference.b))
+        .collect();
+    verdict
+        .words
+        .push(which(best, gini, [&beaten, &even, &worse]));
     verdict.words.extend(but(best, tierings, differences));
     verdict.gains = gains(folds, best, tierings);
     verdict.words.extend(by_how_much(best, &verdict.gains));
@@ -84,11 +95,10 @@ pub(super) fn verdict(folds: &[Fold], tierings: &[Tried], differences: &[Differe
     verdict
 }
 
-fn which(best: &Tried, gini: f64, beaten: &[&Difference], even: &[&Difference]) -> String {
-    let listed = |differences: &[&Difference]| {
+fn which(best: &Tried, gini: f64, [beaten, even, worse]: [&[&Difference]; 3]) -> String {
+    let figure = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |x| format!("{x:.3}"));
+    let listed = |words: &str, differences: &[&Difference]| {
         let one = |difference: &&Difference| {
-            let figure =
-                |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |x| format!("{x:.3}"));
             format!(
                 "{} by {} ({} to {})",
                 difference.b,
@@ -97,25 +107,30 @@ fn which(best: &Tried, gini: f64, beaten: &[&Difference], even: &[&Difference]) 
                 figure(difference.high)
             )
         };
-        differences.iter().map(one).collect::<Vec<_>>().join(", ")
+        let all: Vec<String> = differences.iter().map(one).collect();
+        (!all.is_empty()).then(|| format!("{words} {}", all.join(", ")))
     };
-    let name = &best.name;
-    match (beaten, even) {
-        ([], []) => format!("{name} is the only tiering: Gini of what came after {gini:.3}"),
-        ([], even) => format!(
-            "No tiering is better than {name} or worse (Gini of what came after {gini:.3}); ahead, but no difference: {}",
-            listed(even)
-        ),
-        (beaten, []) => format!(
-            "{name} is the best (Gini of what came after {gini:.3}): better than {}",
-            listed(beaten)
-        ),
-        (beaten, even) => format!(
-            "{name} comes first (Gini of what came after {gini:.3}): better than {}; ahead, but no difference: {}",
-            listed(beaten),
-            listed(even)
-        ),
+    let parts = [
+        listed("better than", beaten),
+        listed("no difference to", even),
+        listed("worse than", worse),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        return format!("{}: Gini of what came after {gini:.3}", best.name);
     }
+    let place = if beaten.is_empty() {
+        "comes first, but beats none"
+    } else if even.is_empty() {
+        "is the best"
+    } else {
+        "comes first"
+    };
+    format!(
+        "{} {place} (Gini of what came after {gini:.3}): {}",
+        best.name,
+        parts.join("; ")
+    )
 }
 
 /// Where another tiering is better in a measure that does not ask how large tiers are, and where tiers are not equally many.
