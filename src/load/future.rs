@@ -112,20 +112,15 @@ fn said(moment: Moment) -> String {
 
 /// The rows, the day of the first order, and the end of the data.
 fn span(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Result<(Rows, i32, Moment)> {
-    let mut rows = Rows::new(source, input, rfm.refunds)?;
-    let as_of = rfm.as_of;
-    let as_of = as_of
-        .map(|as_of| rows.clock.read(as_of, input.timezone))
-        .transpose()?;
-    if let Some(as_of) = as_of {
-        rows.bound(as_of, None);
-    }
+    let rows = Rows::new(source, input, rfm.refunds)?;
     let seen = look(&rows, source)?;
     let (Some(&(first, _)), Some(&(last, _))) = (seen.days.first(), seen.days.last()) else {
         return Err(nothing_usable(&rows, source, input));
     };
-    let end = match as_of {
+    let end = match rfm.as_of {
+        // Rows at or after as-of are there to be left out, and say that the data reaches so far.
         Some(as_of) => {
+            let as_of = rows.clock.read(as_of, input.timezone)?;
             let newest = rows.clock.midnight_after(last)?;
             if as_of.micros < newest.micros {
                 as_of

@@ -31,7 +31,7 @@ pub(super) fn backtested(backtested: &Backtested) -> String {
         backtest.level * 100.0,
         tierings(backtest).trim_fmt()
     );
-    text += "Tiers are ranked as of the day they were made. Gini 0, lift 1: as by chance. Monotone: no tier brought more than a better one.\n";
+    text += "Tiers are ranked as of that day. Gini 0, lift 1: as by chance. Monotone: no tier brought more than a better one.\n";
     if let Some(most) = backtest
         .folds
         .first()
