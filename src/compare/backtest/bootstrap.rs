@@ -114,13 +114,13 @@ mod tests {
             let rank = |value: &T| {
                 let below = values.iter().filter(|&other| other < value).count() as f64;
                 let equal = values.iter().filter(|&other| other == value).count() as f64;
-                below + (equal + 1.0) / 2.0
+                below + f64::midpoint(equal, 1.0)
             };
             values.iter().map(rank).collect()
         }
         let best_greatest: Vec<i64> = tiers.iter().map(|&tier| -i64::from(tier)).collect();
         let (a, b) = (ranks(&best_greatest), ranks(revenue));
-        let mean = (a.len() as f64 + 1.0) / 2.0;
+        let mean = f64::midpoint(a.len() as f64, 1.0);
         let sum = |of: &dyn Fn(usize) -> f64| (0..a.len()).map(of).sum::<f64>();
         let product = sum(&|i| (a[i] - mean) * (b[i] - mean));
         let of_a = sum(&|i| (a[i] - mean).powi(2));

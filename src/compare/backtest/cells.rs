@@ -25,7 +25,7 @@ pub(super) struct Cells {
     /// What a unit of revenue is in full: folds may count in different ones.
     pub(super) unit: f64,
     /// Σ (share of customers with equal revenue)³ over the distinct revenues.
-    pub(super) ties: f64,
+    pub(super) equals: f64,
 }
 
 impl Cells {
@@ -79,7 +79,7 @@ fn of_tiering(trial: &Trial<'_>, sorted: &ByRevenue, (tiers, labels): (usize, &[
     let width = Cells::width(tiers);
     let mut rows = vec![0.0; BLOCKS * width];
     let mut mid_ranks = vec![0.0; tiers];
-    let mut ties = 0.0;
+    let mut equals = 0.0;
     // Customers of each tier with more revenue than those at hand: from the greatest revenue downwards.
     let mut above = vec![0.0; tiers];
     for &(start, end) in sorted.equals.iter().rev() {
@@ -95,7 +95,7 @@ fn of_tiering(trial: &Trial<'_>, sorted: &ByRevenue, (tiers, labels): (usize, &[
             .collect();
         let mid_rank = f64::midpoint(start as f64, end as f64) / n;
         let share = group.len() as f64 / n;
-        ties += share.powi(3);
+        equals += share.powi(3);
         for &customer in group {
             let customer = customer as usize;
             let tier = labels[customer] as usize;
@@ -119,6 +119,6 @@ fn of_tiering(trial: &Trial<'_>, sorted: &ByRevenue, (tiers, labels): (usize, &[
         customers: n,
         mid_ranks,
         unit: trial.future.amount(1),
-        ties,
+        equals,
     }
 }

@@ -156,7 +156,7 @@ fn spearman(cells: &Cells, sums: &[f64]) -> Option<f64> {
     }
     // As many customers as there are: then a weight is 1 on average.
     let scale = n / drawn;
-    let (mut better, mut product, mut ties_of_tiers) = (0.0, 0.0, 0.0);
+    let (mut better, mut product, mut in_one_tier) = (0.0, 0.0, 0.0);
     for tier in 0..tiers {
         let share = customers[tier] / drawn;
         let mid_rank = 1.0 - better - share / 2.0;
@@ -164,11 +164,11 @@ fn spearman(cells: &Cells, sums: &[f64]) -> Option<f64> {
         let above_others = sums[3 * tiers + tier];
         let of_revenue = scale * (own + above_others) - cells.mid_ranks[tier];
         product += mid_rank * of_revenue / n;
-        ties_of_tiers += share.powi(3);
+        in_one_tier += share.powi(3);
         better += share;
     }
-    let ties = 3.0 * scale * sums[4 * tiers] / n - 2.0 * cells.ties;
-    let spread = (1.0 - ties_of_tiers) * (1.0 - ties);
+    let equals = 3.0 * scale * sums[4 * tiers] / n - 2.0 * cells.equals;
+    let spread = (1.0 - in_one_tier) * (1.0 - equals);
     // A share of 1 leaves a rounding.
     (1e-12 < spread).then(|| (12.0 * (product - 0.25) / spread.sqrt()).clamp(-1.0, 1.0))
 }
