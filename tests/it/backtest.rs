@@ -380,8 +380,13 @@ fn a_tiering_without_a_tier_for_everybody_is_refused() {
 
 // The command.
 
+/// Customer, day, amount.
+type Row = (String, String, f64);
+/// What happens to the rows after T.
+type Change<'a> = &'a dyn Fn(&mut Vec<Row>);
+
 /// Sixty customers, the first order of each in January, more of the busy ones until the end of February.
-fn past() -> Vec<(String, String, f64)> {
+fn past() -> Vec<Row> {
     let mut rows = Vec::new();
     for customer in 0..60_u32 {
         let name = format!("c{customer:02}");
@@ -401,7 +406,7 @@ fn past() -> Vec<(String, String, f64)> {
 }
 
 /// What they did in March, with a row on its last day so that the data ends there.
-fn march() -> Vec<(String, String, f64)> {
+fn march() -> Vec<Row> {
     let mut rows = vec![("c00".to_owned(), "2024-03-31".to_owned(), 1.0)];
     for customer in (0..60_u32).step_by(3) {
         let date = format!("2024-03-{:02}", 1 + customer % 28);
@@ -410,7 +415,7 @@ fn march() -> Vec<(String, String, f64)> {
     rows
 }
 
-fn table(rows: &[(String, String, f64)]) -> DataFrame {
+fn table(rows: &[Row]) -> DataFrame {
     let rows: Vec<(&str, &str, f64)> = rows
         .iter()
         .map(|(customer, date, amount)| (customer.as_str(), date.as_str(), *amount))
@@ -420,7 +425,7 @@ fn table(rows: &[(String, String, f64)]) -> DataFrame {
 
 const ASK: &str = "backtest --at 2024-03-01 --horizon 31d --resamples 100 --quiet";
 
-fn ask(work: &Workdir, rows: &[(String, String, f64)], flags: &str) -> Ran {
+fn ask(work: &Workdir, rows: &[Row], flags: &str) -> Ran {
     work.parquet("orders.parquet", table(rows));
     work.tiermill(&format!("{ASK} --input orders.parquet {COLUMNS} {flags}"))
 }
@@ -443,7 +448,7 @@ fn nothing_after_t_leaks_into_the_tiers() {
         work.tiermill(&format!("run --out out {flags}")).success();
         std::fs::read(work.current().join("model.json")).unwrap()
     };
-    let change = |change: &dyn Fn(&mut Vec<(String, String, f64)>)| {
+    let change = |change: Change<'_>| {
         let work = Workdir::new();
         let mut rows = march();
         change(&mut rows);
@@ -463,8 +468,8 @@ fn nothing_after_t_leaks_into_the_tiers() {
         names.iter().map(|name| name.map(str::to_owned)).collect()
     };
     assert_eq!(names(&published, "tier_name"), names(&expected, "clusters"));
-    let last = |rows: &Vec<(String, String, f64)>| rows[0].clone();
-    let worlds: [(&str, &dyn Fn(&mut Vec<(String, String, f64)>)); 5] = [
+    let last = |rows: &Vec<Row>| rows[0].clone();
+    let worlds: [(&str, Change<'_>); 5] = [
         ("amounts", &|rows| {
             rows.iter_mut().for_each(|row| row.2 *= 10_000.0)
         }),
