@@ -481,7 +481,7 @@ fn nothing_after_t_leaks_into_the_tiers() {
         ("dates", &|rows| {
             let first = last(rows);
             rows.iter_mut()
-                .for_each(|row| row.1 = "2024-03-30".to_owned());
+                .for_each(|row| row.1 = "2024-04-05".to_owned());
             rows[0] = first;
         }),
         ("refunds", &|rows| {
