@@ -48,4 +48,4 @@ pub mod pipeline;
 
 pub mod cli;
 
-pub use error::{CompareFault, Error, Result, RuleFault, Warning};
+pub use error::{BacktestFault, CompareFault, Error, Result, RuleFault, Warning};

@@ -4,6 +4,7 @@
 //! Invariant: it is the only code that prints, and it computes nothing.
 
 mod assign;
+mod backtest;
 mod check;
 mod compare;
 mod config;
@@ -99,6 +100,8 @@ For a program:
     Assign(assign::AssignArgs),
     /// Hold two tierings of the same customers against each other
     Compare(compare::CompareArgs),
+    /// Make tiers as of a day in the past, and judge them by what came after
+    Backtest(backtest::BacktestArgs),
     /// Print the effective config as TOML that can be fed back
     #[command(after_help = "\
 Examples:
@@ -198,7 +201,7 @@ fn command() -> clap::Command {
         .collect();
     let of_job = |name: &str| {
         [
-            "check", "run", "fit", "assign", "compare", "config", "freeze",
+            "check", "run", "fit", "assign", "compare", "backtest", "config", "freeze",
         ]
         .contains(&name)
     };
@@ -206,10 +209,14 @@ fn command() -> clap::Command {
         if !of_job(command.get_name()) {
             return command;
         }
-        let compares = command.get_name() == "compare";
+        let loose = match command.get_name() {
+            "compare" => Some("Folder for comparison.json and moved.parquet [default: none]"),
+            "backtest" => Some("Folder for backtest.json and backtest.parquet [default: none]"),
+            _ => None,
+        };
         command.mut_args(|arg| {
-            if compares && arg.get_long() == Some("out") {
-                return arg.help("Folder for comparison.json and moved.parquet [default: none]");
+            if let (Some(help), Some("out")) = (loose, arg.get_long()) {
+                return arg.help(help);
             }
             let default = arg.get_long().and_then(|key| defaults.get(key));
             match (default, arg.get_help()) {
@@ -244,6 +251,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Fit(args) => run::fit(&args),
         Command::Assign(args) => assign::assign(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Backtest(args) => backtest::backtest(&args),
         Command::Config(args) => config::config(&args),
         Command::Maps(args) => maps::maps(&args),
         Command::Rules(args) => rules::rules(&args),

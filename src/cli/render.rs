@@ -252,6 +252,36 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// What stands where there is no figure.
+pub(super) fn none() -> String {
+    "–".to_owned()
+}
+
+/// A sentence in lines that fit a terminal of 120 columns, the later ones indented. Wide characters count twice.
+pub(super) fn wrapped(sentence: &str) -> String {
+    const WIDTH: usize = 116;
+    let width = |word: &str| -> usize {
+        word.chars()
+            .map(|c| if '\u{1100}' <= c { 2 } else { 1 })
+            .sum()
+    };
+    let mut text = String::new();
+    let mut used = 0;
+    for word in sentence.split(' ') {
+        let own = width(word);
+        if used != 0 && WIDTH < used + 1 + own {
+            text.push_str("\n  ");
+            used = 0;
+        } else if used != 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += own;
+    }
+    text
+}
+
 /// A midnight is a day.
 pub(super) fn moment(iso: &str) -> &str {
     iso.strip_suffix("T00:00:00").unwrap_or(iso)

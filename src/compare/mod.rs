@@ -3,9 +3,11 @@
 //! In: [`Customers`], the fitted features, and a label for every customer from either side ([`Tiering`]). Out: a
 //! [`Comparison`] (comparison.json) and the customers who move ([`Moves`]).
 //! Invariant: every figure is counted over all customers, in one space for both sides, and depends on their order only
-//! through ids that sort them; silhouettes are measured on a sketch. It finds no tiers and reads no files.
+//! through ids that sort them; silhouettes are measured on a sketch. It finds no tiers and reads no files. What tiers of the
+//! past were good for is asked in [`backtest`].
 
 mod agreement;
+pub mod backtest;
 mod matching;
 mod moved;
 mod plan;

@@ -17,7 +17,7 @@ use crate::load::{Customers, from_fixed};
 pub(super) const QUANTITIES: [Feature; 3] =
     [Feature::RecencyDays, Feature::Frequency, Feature::Monetary];
 /// Share of the customers of which the capture is told for every tiering alike.
-const CAPTURED: f64 = 0.2;
+pub(super) const CAPTURED: f64 = 0.2;
 
 /// Customers and outcome of each tier.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -207,7 +207,11 @@ fn customer_columns(options: &Options) -> Result<Columns> {
 
 fn rfm_config(rfm: &RfmOptions) -> Result<RfmConfig> {
     Ok(RfmConfig {
-        as_of: rfm.as_of.as_deref().map(parse_as_of).transpose()?,
+        as_of: rfm
+            .as_of
+            .as_deref()
+            .map(|text| parse_moment("as-of", text))
+            .transpose()?,
         window: rfm.window,
         max_gap: set("max-gap", rfm.max_gap.as_ref())?,
         count: set("count", rfm.count.as_ref())?,
@@ -218,7 +222,10 @@ fn rfm_config(rfm: &RfmOptions) -> Result<RfmConfig> {
 }
 
 /// `2024-01-31`, `2024-01-31 12:50`, `2024-01-31T12:50:00`, or with an offset such as `Z` or `+08:00`.
-fn parse_as_of(text: &str) -> Result<AsOf> {
+///
+/// # Errors
+/// [`Error::BadValue`] of `key`.
+pub fn parse_moment(key: &str, text: &str) -> Result<AsOf> {
     let wall = text.replacen(' ', "T", 1);
     let local = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"]
         .iter()
@@ -237,7 +244,7 @@ fn parse_as_of(text: &str) -> Result<AsOf> {
     };
     local.or_else(instant).ok_or_else(|| {
         bad_value(
-            "as-of",
+            key,
             format!("\"{text}\""),
             "a date or time, as in `2024-01-31` or `2024-01-31T12:50`",
         )

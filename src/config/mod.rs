@@ -12,10 +12,11 @@ mod values;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta};
 use chrono_tz::Tz;
 use toml::Table;
 
+pub use check::parse_moment;
 pub use file::{merge, parse};
 pub use options::{
     ClusterOptions, CodeName, FeatureOptions, FeaturesOptions, InputOptions, Options,
@@ -131,6 +132,17 @@ pub enum AsOf {
     Local(NaiveDateTime),
     /// With an offset: one instant everywhere.
     Instant(DateTime<FixedOffset>),
+}
+
+impl AsOf {
+    /// The same time of day, `days` later (earlier below 0); `None` beyond the calendar.
+    pub fn plus_days(self, days: i64) -> Option<Self> {
+        let days = TimeDelta::try_days(days)?;
+        match self {
+            Self::Local(wall) => wall.checked_add_signed(days).map(Self::Local),
+            Self::Instant(instant) => instant.checked_add_signed(days).map(Self::Instant),
+        }
+    }
 }
 
 /// How one feature becomes one column of the matrix.
@@ -292,6 +304,25 @@ impl Config {
     /// A value out of its range, a setting that is missing, or two that contradict each other.
     pub fn new(flags: &Options, file: &Options) -> Result<Self> {
         Self::try_from(merge([flags, file, &Options::default()])?)
+    }
+
+    /// The same job with another method. What belongs to the first one is left out: a number of tiers and their names, and
+    /// features that bands are not made of.
+    ///
+    /// # Errors
+    /// As [`Config::new`].
+    pub fn with_method(&self, method: Method) -> Result<Self> {
+        if self.cluster.method == method {
+            return Ok(self.clone());
+        }
+        let mut options = self.effective.clone();
+        options.cluster.method = Some(method);
+        options.cluster.k = Some(K::Auto);
+        options.features.features = defaults().features.features;
+        options.tiers.tier_names = None;
+        options.tiers.tier_names_zh = None;
+        options.tiers.code_names = None;
+        Self::try_from(options)
     }
 
     /// The same for a comparison, which may do without an input.

@@ -24,6 +24,7 @@ impl Error {
             }),
             Self::Rules(fault) => Some(fault.hint()),
             Self::Comparison(fault) => fault.hint(),
+            Self::Backtest(fault) => fault.hint(),
             Self::Missing { hint, .. }
             | Self::Conflict { hint, .. }
             | Self::WrongType { hint, .. }

@@ -3,18 +3,21 @@
 //! In: the facts at the place of the fault. Out: one sentence, a hint, an exit code.
 //! Invariant: a variant carries facts as fields (where, what was found, what was expected), never a ready sentence.
 
+mod backtest;
 mod compare;
 mod hint;
 mod rules;
+mod warning;
 
 use std::path::PathBuf;
 
 use polars::error::PolarsError;
-use serde::Serialize;
 
+pub use backtest::BacktestFault;
 pub use compare::CompareFault;
 pub(crate) use hint::nearest;
 pub use rules::RuleFault;
+pub use warning::Warning;
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -100,6 +103,9 @@ pub enum Error {
     /// Two tierings that cannot be compared.
     #[error(transparent)]
     Comparison(Box<CompareFault>),
+    /// Tiers that cannot be tested on what came after them.
+    #[error(transparent)]
+    Backtest(Box<BacktestFault>),
 
     // Input: exit code 1.
     /// An input path that does not exist.
@@ -548,6 +554,7 @@ impl Error {
             | Self::Expression { .. } => 2,
             Self::Rules(fault) => fault.exit_code(),
             Self::Comparison(fault) => fault.exit_code(),
+            Self::Backtest(fault) => fault.exit_code(),
             Self::MaxRejected { .. } | Self::LoneNewestDay { .. } => 3,
             _ => 1,
         }
@@ -569,31 +576,6 @@ impl Error {
             action,
             path,
             source,
-        }
-    }
-}
-
-/// Something that did not stop the run and that a person should know.
-///
-/// Warnings travel in the results: the same value is printed, written to tiers.json and shown in the report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Warning {
-    /// Stable, for programs: `constant_feature`, `net_not_positive`, …
-    pub code: &'static str,
-    /// For people: what was found and what to do.
-    pub message: String,
-    /// Ordinary business, worth a line in the results and none on a terminal every night.
-    #[serde(skip)]
-    pub note: bool,
-}
-
-impl Warning {
-    /// A warning with its stable code and its sentence.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            note: false,
         }
     }
 }

@@ -331,13 +331,16 @@ fn numbered<T: Ord + Copy + ToString>(
     for (place, &number) in (0_u32..).zip(seen.values()) {
         places[number as usize] = place;
     }
-    let none = u32::try_from(names.len()).unwrap_or(u32::MAX);
+    // A label may be called so already; two groups of one name nobody could tell apart.
+    let none = names.iter().position(|name| name == NO_LABEL);
+    let place = none.unwrap_or(names.len());
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
     let mut unlabelled = 0;
     for number in &mut numbers {
         unlabelled += usize::from(*number == u32::MAX);
-        *number = places.get(*number as usize).copied().unwrap_or(none);
+        *number = places.get(*number as usize).copied().unwrap_or(place);
     }
-    if 0 < unlabelled {
+    if 0 < unlabelled && none.is_none() {
         names.push(NO_LABEL.to_owned());
     }
     Ok((names, numbers, unlabelled))
@@ -477,13 +480,13 @@ pub fn common(
 }
 
 /// Ids in a form that can be compared: integers of any width as numbers, texts and binary as bytes.
-enum Keys {
+pub(super) enum Keys {
     Numbers(Vec<i128>),
     Bytes(BinaryChunked),
 }
 
 impl Keys {
-    fn of(ids: &CustomerIds) -> Result<Self> {
+    pub(super) fn of(ids: &CustomerIds) -> Result<Self> {
         let fault = || Error::polars("compare the customer ids");
         let series = ids.series();
         if series.dtype().is_integer() {

@@ -23,12 +23,15 @@ mod rejected;
 
 mod labels;
 
+mod future;
+
 pub mod guess;
 mod profile;
 
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+pub use future::{Future, Period, future, periods};
 pub use labels::{LabelQuery, Labelled, NO_LABEL, common, labels};
 pub use profile::{Profile, profile};
 pub use reconcile::{Reason, Reconciliation};

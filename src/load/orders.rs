@@ -11,7 +11,7 @@ use polars::prelude::*;
 use rayon::prelude::*;
 
 use super::fixed::Totals;
-use super::ledger::{Days, Grouped, Ledger, Lines, OrderLine, Row, order_keys};
+use super::ledger::{Days, Grouped, Ledger, Lines, OrderLine, Row, Who, order_keys};
 use super::moment::{Moment, date_of};
 use super::notes;
 use super::reconcile::Reconciliation;
@@ -41,7 +41,8 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
         let window_start = rfm.window.map(|window| as_of.before(window)).transpose()?;
         rows.bound(as_of, window_start);
     }
-    let (mut grouped, mut seen) = group(&rows, source, rfm.count, given.is_none())?;
+    let (mut grouped, mut seen) =
+        group(&rows, source, rfm.count, given.is_none(), Who::WithOrders)?;
     let as_of = if let Some(as_of) = given {
         as_of
     } else {
@@ -49,7 +50,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
         rows.bound(as_of, None);
         // Refunds can lie after the newest order: they must not count, and have been added up.
         if seen.newest.is_some_and(|newest| as_of.micros <= newest) {
-            (grouped, seen) = group(&rows, source, rfm.count, false)?;
+            (grouped, seen) = group(&rows, source, rfm.count, false, Who::WithOrders)?;
         }
         as_of
     };
@@ -84,7 +85,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
 
 /// Midnight after the day of the newest order, unless that day looks mistyped (DESIGN §2). A refund is no order; where
 /// there are only refunds the newest of them does, so that the account of the rows can say so.
-fn newest_midnight(
+pub(super) fn newest_midnight(
     rows: &Rows,
     source: &Source,
     seen: &Seen,
@@ -127,7 +128,7 @@ fn check_gap(days: &[i32], counts: &[i64], rfm: &RfmConfig) -> Result<()> {
 }
 
 /// The error for an input without a single usable row: the broken limit if there is one, else that nothing is left.
-fn nothing_usable(rows: &Rows, source: &Source, input: &InputConfig) -> Error {
+pub(super) fn nothing_usable(rows: &Rows, source: &Source, input: &InputConfig) -> Error {
     let nobody = Orderless { rows: 0, ids: None };
     let counted = rejected::count(rows, source, &nobody).and_then(|rejected| {
         let reconciliation = Reconciliation {
@@ -150,7 +151,7 @@ pub(super) struct Seen {
     /// Those whose amounts lost decimals to the fixed point.
     pub(super) rounded: u64,
     /// Days with the number of their orders, ascending; empty where nobody asked.
-    days: Vec<(i32, i64)>,
+    pub(super) days: Vec<(i32, i64)>,
     /// The newest time.
     newest: Option<i64>,
 }
@@ -232,14 +233,20 @@ fn drain(source: &Source, frame: LazyFrame) -> Result<()> {
 }
 
 /// What the rows are, without adding them up.
-fn look(rows: &Rows, source: &Source) -> Result<Seen> {
+pub(super) fn look(rows: &Rows, source: &Source) -> Result<Seen> {
     let watch = Arc::new(Watch::default());
     drain(source, watched(rows, source, None, (&watch, true))?)?;
     Ok(watch.take())
 }
 
 /// Adds the usable rows up by customer, in one pass.
-fn group(rows: &Rows, source: &Source, count: Count, with_days: bool) -> Result<(Grouped, Seen)> {
+pub(super) fn group(
+    rows: &Rows,
+    source: &Source,
+    count: Count,
+    with_days: bool,
+    who: Who,
+) -> Result<(Grouped, Seen)> {
     let key = match (count, &rows.order) {
         (Count::Days, _) => Some(rows.day()),
         (Count::Orders, Some(order)) => Some(col(order.as_str())),
@@ -250,10 +257,10 @@ fn group(rows: &Rows, source: &Source, count: Count, with_days: bool) -> Result<
     let frame = watched(rows, source, key, (&watch, with_days))?;
     // Amounts of Decimals are as wide as Decimals are.
     let grouped = match (rows.money.decimal.is_some(), keyed) {
-        (false, false) => add_up(rows, source, frame, add_rows::<Int64Type>),
-        (true, false) => add_up(rows, source, frame, add_rows::<Int128Type>),
-        (false, true) => add_up(rows, source, frame, add_lines::<Int64Type>),
-        (true, true) => add_up(rows, source, frame, add_lines::<Int128Type>),
+        (false, false) => add_up(rows, source, (frame, who), add_rows::<Int64Type>),
+        (true, false) => add_up(rows, source, (frame, who), add_rows::<Int128Type>),
+        (false, true) => add_up(rows, source, (frame, who), add_lines::<Int64Type>),
+        (true, true) => add_up(rows, source, (frame, who), add_lines::<Int128Type>),
     }?;
     Ok((grouped, watch.take()))
 }
@@ -262,7 +269,7 @@ fn group(rows: &Rows, source: &Source, count: Count, with_days: bool) -> Result<
 fn add_up<L: Lines + 'static>(
     rows: &Rows,
     source: &Source,
-    frame: LazyFrame,
+    (frame, who): (LazyFrame, Who),
     add: fn(&Ledger<L>, &Column, &DataFrame, bool) -> PolarsResult<()>,
 ) -> Result<Grouped> {
     let ledger = Arc::new(Ledger::new(rows.customer_type.clone()));
@@ -278,7 +285,7 @@ fn add_up<L: Lines + 'static>(
     });
     drain(source, frame)?;
     ledger
-        .take(&rows.customer)
+        .take(&rows.customer, who)
         .map_err(Error::polars("sort the customers"))
 }
 

@@ -20,7 +20,8 @@ use crate::load::{CustomerIds, Customers, common};
 use crate::rules::Segmented;
 use crate::store::LooseFolder;
 use crate::{features, tiers};
-use sides::{CLUSTERS, Placed, base, of_placements, of_segments, origin, place, read_sides};
+pub(super) use sides::{CLUSTERS, RULES, by_rules, clusters, named_rules};
+use sides::{Placed, base, of_placements, of_segments, origin, place, read_sides};
 
 /// Columns of moved.parquet after the customer.
 const MOVED: [&str; 5] = ["tier_a", "tier_b", "margin", "decides", "revenue"];

@@ -4,6 +4,7 @@
 //! Invariant: the output folder is opened before the input, and nothing is published before everything is written.
 //! It prints nothing: it tells an observer which stage begins.
 
+mod backtest;
 mod compare;
 mod generate;
 mod model;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+pub use backtest::{Asked, Backtested, backtest};
 pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
@@ -77,6 +79,9 @@ impl Stage {
 
     /// The stages of a comparison, in order.
     pub const OF_COMPARISON: [Self; 3] = [Self::Load, Self::Cluster, Self::Compare];
+
+    /// The stages of each fold of a backtest, in order.
+    pub const OF_BACKTEST: [Self; 3] = [Self::Load, Self::Tiers, Self::Compare];
 
     /// Its name in timings and progress.
     pub fn name(self) -> &'static str {

@@ -223,6 +223,8 @@ fn read_cells(value: &Value, rules: &RuleSet, at: &At<'_>) -> Result<Vec<[Option
 /// Puts names of `[rename]` in place of those of the map.
 pub(super) fn rename(rules: &mut RuleSet, at: &At<'_>) -> Result<()> {
     let table = at.table(&rules.source, "rename")?;
+    // Names are those of the map, whatever another line makes of them: two may be swapped.
+    let of_map = rules.segments.clone();
     for (old, value) in &table {
         let at = At {
             place: at.place,
@@ -231,9 +233,9 @@ pub(super) fn rename(rules: &mut RuleSet, at: &At<'_>) -> Result<()> {
         let fits = |segment: &Segment| {
             segment.name.en == *old || segment.name.zh == *old || segment.aliases.contains(old)
         };
-        let Some(segment) = rules.segments.iter_mut().find(|segment| fits(segment)) else {
-            let known: Vec<&str> = rules
-                .segments
+        let index = of_map.iter().position(fits);
+        let Some(segment) = index.and_then(|index| rules.segments.get_mut(index)) else {
+            let known: Vec<&str> = of_map
                 .iter()
                 .map(|segment| segment.name.en.as_str())
                 .collect();

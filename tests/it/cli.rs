@@ -54,13 +54,14 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "init",
     "check",
     "run",
     "fit",
     "assign",
     "compare",
+    "backtest",
     "config",
     "maps",
     "rules",
@@ -85,6 +86,7 @@ fn the_front_page_says_what_to_do_first_and_every_night() {
       fit          Fit a model and publish it without assignments
       assign       Give every customer a tier of a saved model
       compare      Hold two tierings of the same customers against each other
+      backtest     Make tiers as of a day in the past, and judge them by what came after
       config       Print the effective config as TOML that can be fed back
       maps         List the built-in segment maps, show one, or prove one whole
       rules        Work with rule files: freeze their cut points

@@ -1278,3 +1278,59 @@ fn cdnow_in_three_and_in_five_tiers() {
         (&json!(1.0), &json!(0))
     );
 }
+
+#[test]
+fn a_label_may_have_the_name_of_those_without_one() {
+    let work = with_tables();
+    let table =
+        df!("customer" => ["ann", "bob", "cat"], "grade" => [Some("(none)"), None, Some("x")]);
+    work.parquet("odd.parquet", table.unwrap());
+    let orders = df!(
+        "customer" => ["ann", "bob", "cat"],
+        "date" => ["2024-01-01", "2024-01-02", "2024-01-03"],
+        "amount" => [1.0, 2.0, 3.0]
+    );
+    work.parquet("orders.parquet", orders.unwrap());
+    let flags = "--input orders.parquet --customer customer --time date --amount amount";
+    let ran = work
+        .tiermill(&format!(
+            "compare odd.parquet odd.parquet {flags} --format json"
+        ))
+        .success();
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(found["cross_table"]["rows"], json!(["(none)", "x"]));
+    assert_eq!(found["cross_table"]["customers"], json!([[2, 0], [0, 1]]));
+    assert_eq!(found["moved"]["customers"], 0);
+}
+
+#[test]
+fn rules_are_held_against_a_run_as_of_that_run() {
+    let work = Workdir::new();
+    let data = repository().join("data/cdnow.parquet");
+    let flags = format!(
+        "--input {} --customer customer_id --time date --amount amount --count days --quiet",
+        data.display()
+    );
+    work.tiermill(&format!(
+        "run {flags} --k 3 --n-runs 1 --as-of 1998-01-01 --out out"
+    ))
+    .success();
+    let compared = |more: &str| -> Value {
+        let ran = work
+            .tiermill(&format!("compare out grid-10 {flags} {more} --format json"))
+            .success();
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    let codes = |found: &Value| -> Vec<String> {
+        let warnings = found["warnings"].as_array().unwrap().iter();
+        warnings
+            .map(|warning| warning["code"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let own = compared("");
+    assert_eq!(own["as_of"], "1998-01-01T00:00:00");
+    assert!(!codes(&own).contains(&"other_as_of".to_owned()));
+    let later = compared("--as-of 1998-07-01");
+    assert_eq!(later["as_of"], "1998-07-01T00:00:00");
+    assert!(codes(&later).contains(&"other_as_of".to_owned()));
+}

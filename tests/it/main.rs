@@ -40,6 +40,8 @@ mod maps;
 mod rules;
 // Two tierings of the same customers held against each other.
 mod compare;
+// Tiers of a day in the past, judged by what came after.
+mod backtest;
 // What must hold for any orders.
 mod properties;
 // The nightly job from end to end, and what it publishes.

@@ -1009,3 +1009,10 @@ fn a_frozen_file_is_accepted_even_where_its_cut_points_rule_a_segment_out() {
     let frozen = RuleSet::parse(&frozen, Path::new("frozen.toml")).unwrap();
     assert_eq!(frozen.proof().unwrap().unreachable, ["good and old"]);
 }
+
+#[test]
+fn two_names_can_be_swapped() {
+    let text = "[[segments]]\nname = 'A'\nmonetary = '> 100'\n[[segments]]\nname = 'B'\notherwise = true\n[rename]\nA = 'B'\nB = 'A'";
+    let swapped = segmented(text, &[(1.0, 1, 500.0), (1.0, 1, 5.0)]);
+    assert_eq!(names(&swapped), ["B", "A"]);
+}

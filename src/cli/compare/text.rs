@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::Table;
 use serde_json::{Map, Value as Json};
 
-use super::super::render::{TITLE, count, moment, number, percent, table};
+use super::super::render::{TITLE, count, moment, none, number, percent, table, wrapped};
 use crate::compare::{
     Agreement, Comparison, CrossTable, Floor, Moved, Pairing, SegmentPlan, Value,
 };
@@ -250,31 +250,6 @@ fn moved(moved: &Moved, told: usize) -> String {
     text
 }
 
-/// A sentence in lines that fit a terminal of 120 columns, the later ones indented. Wide characters count twice.
-fn wrapped(sentence: &str) -> String {
-    const WIDTH: usize = 116;
-    let width = |word: &str| -> usize {
-        word.chars()
-            .map(|c| if '\u{1100}' <= c { 2 } else { 1 })
-            .sum()
-    };
-    let mut text = String::new();
-    let mut used = 0;
-    for word in sentence.split(' ') {
-        let own = width(word);
-        if used != 0 && WIDTH < used + 1 + own {
-            text.push_str("\n  ");
-            used = 0;
-        } else if used != 0 {
-            text.push(' ');
-            used += 1;
-        }
-        text.push_str(word);
-        used += own;
-    }
-    text
-}
-
 fn plan(comparison: &Comparison) -> String {
     let mut customers = table(&[
         ("Segment of B", false),
@@ -334,8 +309,4 @@ fn of_customers(segment: &SegmentPlan) -> Vec<String> {
 
 fn signed(text: String, more: bool) -> String {
     if more { format!("+{text}") } else { text }
-}
-
-fn none() -> String {
-    "–".to_owned()
 }

@@ -265,12 +265,12 @@ impl<L: Lines> Ledger<L> {
     ///
     /// # Errors
     /// What polars says of ids that do not fit their type again.
-    pub(super) fn take(&self, name: &str) -> PolarsResult<Grouped> {
+    pub(super) fn take(&self, name: &str, who: Who) -> PolarsResult<Grouped> {
         let grouped = match &self.book {
-            Book::Signed(shelves) => sorted(shelves.take()?, name),
-            Book::Unsigned(shelves) => sorted(shelves.take()?, name),
-            Book::Wide(shelves) => sorted(shelves.take()?, name),
-            Book::Text(shelves) => sorted(shelves.take()?, name),
+            Book::Signed(shelves) => sorted(shelves.take()?, name, who),
+            Book::Unsigned(shelves) => sorted(shelves.take()?, name, who),
+            Book::Wide(shelves) => sorted(shelves.take()?, name, who),
+            Book::Text(shelves) => sorted(shelves.take()?, name, who),
         };
         let typed = |ids: Series| match &self.dtype {
             DataType::Binary => Ok(ids),
@@ -285,15 +285,24 @@ impl<L: Lines> Ledger<L> {
     }
 }
 
+/// Who is a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Those with an order.
+    WithOrders,
+    /// Those with any row: refunds alone count as well, with minus their rows for orders.
+    Everybody,
+}
+
 /// All customers, added up. Row *i* is the same customer in every array.
 pub(super) struct Grouped {
-    /// Ids of those with an order, ascending.
+    /// Ids of those who are customers ([`Who`]), ascending.
     pub(super) ids: Series,
     /// Time of the last order.
     pub(super) last: Vec<i64>,
     /// Time of the first order.
     pub(super) first: Vec<i64>,
-    /// Orders; 1 or more.
+    /// Orders; 1 or more but for [`Who::Everybody`].
     pub(super) orders: Vec<i64>,
     /// Amounts in units.
     pub(super) totals: Exact,
@@ -318,7 +327,7 @@ mod tests {
             let added = ledger.add(&part, |row| lines[start + row]);
             assert!(added.is_ok(), "{added:?}");
         });
-        match ledger.take("id") {
+        match ledger.take("id", Who::WithOrders) {
             Ok(grouped) => grouped,
             Err(error) => panic!("{error}"),
         }
@@ -497,7 +506,7 @@ mod tests {
             let ledger = Ledger::new(DataType::Int64);
             let added = ledger.add(&ids, |row| line(&lines[row]));
             assert!(added.is_ok(), "{added:?}");
-            let Ok(grouped) = ledger.take("id") else {
+            let Ok(grouped) = ledger.take("id", Who::WithOrders) else {
                 panic!("ids are ids");
             };
             assert_eq!(grouped.orders, [2, 1]);

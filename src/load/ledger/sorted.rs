@@ -11,14 +11,14 @@ use rayon::prelude::*;
 
 use super::account::{Account, Wide};
 use super::keys::Keys;
-use super::{Exact, Grouped, Shelf};
+use super::{Exact, Grouped, Shelf, Who};
 
 /// Accounts of a part, about: as many as a cache holds.
 const PART: usize = 16_384;
 
 /// A shelf that nothing is added to any more.
 struct Closed<K: Keys> {
-    /// Those with an order, ascending by id.
+    /// Those who are customers, ascending by id.
     ordered: Vec<Account<K::Stored>>,
     without: Vec<Account<K::Stored>>,
     keys: K,
@@ -26,7 +26,7 @@ struct Closed<K: Keys> {
 }
 
 impl<K: Keys> Closed<K> {
-    fn new<L>(shelf: Shelf<K, L>) -> Self {
+    fn new<L>(shelf: Shelf<K, L>, who: Who) -> Self {
         let Shelf {
             accounts: mut ordered,
             keys,
@@ -35,7 +35,7 @@ impl<K: Keys> Closed<K> {
         } = shelf;
         let mut without = Vec::new();
         ordered.retain(|&account| {
-            let has_order = 0 < account.orders;
+            let has_order = who == Who::Everybody || 0 < account.orders;
             if !has_order {
                 without.push(account);
             }
@@ -61,8 +61,9 @@ impl<K: Keys> Closed<K> {
 }
 
 /// Lays the accounts out by id.
-pub(super) fn sorted<K: Keys, L: Send>(shelves: Vec<Shelf<K, L>>, name: &str) -> Grouped {
-    let shelves: Vec<Closed<K>> = shelves.into_par_iter().map(Closed::new).collect();
+pub(super) fn sorted<K: Keys, L: Send>(shelves: Vec<Shelf<K, L>>, name: &str, who: Who) -> Grouped {
+    let closed = shelves.into_par_iter().map(|shelf| Closed::new(shelf, who));
+    let shelves: Vec<Closed<K>> = closed.collect();
     let cuts = cuts(&shelves);
     let n = cuts.iter().map(|part| size(part)).sum();
     let mut columns = Columns::new(n, first_id(&shelves));

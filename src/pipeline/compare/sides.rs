@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::Question;
 use crate::cluster::cluster;
 use crate::compare::Tiering;
-use crate::config::{CompareConfig, Config, Monetary};
-use crate::error::{CompareFault, Error, Result, Warning};
+use crate::config::{CompareConfig, Config, Monetary, RulesConfig, parse_moment};
+use crate::error::{CompareFault, Error, Result, RuleFault, Warning};
 use crate::features::sketch::sketch;
 use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, labels, load};
 use crate::pipeline::Model;
@@ -20,9 +20,9 @@ use crate::store::read_model;
 use crate::{features, rules, tiers};
 
 /// The word for tiers that are fitted on the spot.
-pub(super) const CLUSTERS: &str = "clusters";
+pub(in crate::pipeline) const CLUSTERS: &str = "clusters";
 /// The word for the rules of the config.
-const RULES: &str = "rules";
+pub(in crate::pipeline) const RULES: &str = "rules";
 
 /// Where a tiering comes from.
 #[derive(Debug, Clone)]
@@ -179,10 +179,24 @@ pub(super) fn base(config: &CompareConfig, question: &Question, sides: &[Side]) 
     let computed = sides.iter().any(|side| !matches!(side, Side::Table { .. }));
     match (&config.job, brought.as_slice()) {
         (Some(job), found) if computed || question.input_named || found.is_empty() => {
-            let loaded = load(&job.input, &job.rfm)?;
+            let mut rfm = job.rfm.clone();
+            // A run is looked at from where it stood: orders after it have not been for its tiers.
+            if let (None, Some(run)) = (rfm.as_of, found.first()) {
+                rfm.as_of = Some(parse_moment("as-of", &run.as_of.text)?);
+            }
+            let loaded = load(&job.input, &rfm)?;
+            let mut warnings = loaded.warnings;
+            let other = |run: &&&Customers| run.as_of.date != loaded.customers.as_of.date;
+            if let Some(run) = found.iter().find(other) {
+                let message = format!(
+                    "a run is as of {}; recency and amounts are as of {}",
+                    run.as_of.date, loaded.customers.as_of.date
+                );
+                warnings.push(Warning::new("other_as_of", message));
+            }
             Ok(Base {
                 customers: loaded.customers,
-                warnings: loaded.warnings,
+                warnings,
             })
         }
         (_, [first, others @ ..]) => {
@@ -251,7 +265,13 @@ pub(super) fn place(
             Ok(of_base(tiering))
         }
         Side::Rules(text) => {
-            let (tiering, told) = by_rules(&text, config, customers)?;
+            let rules = named_rules(&text, config.rules.as_ref()).map_err(|error| match error {
+                Error::Rules(fault) if matches!(*fault, RuleFault::UnknownMap { .. }) => {
+                    unknown(&text)
+                }
+                other => other,
+            })?;
+            let (tiering, told) = by_rules(&rules, customers)?;
             warnings.extend(told);
             Ok(of_base(tiering))
         }
@@ -259,7 +279,10 @@ pub(super) fn place(
 }
 
 /// Tiers fitted by the config, as `run` would find them.
-fn clusters(config: &Config, customers: &Customers) -> Result<(Tiering, Vec<Warning>)> {
+pub(in crate::pipeline) fn clusters(
+    config: &Config,
+    customers: &Customers,
+) -> Result<(Tiering, Vec<Warning>)> {
     let fitted = features::fit(customers, &config.features)?;
     let matrix = features::matrix(customers, &fitted.columns)?;
     let clusters = cluster(&sketch(matrix.view())?, &config.cluster)?;
@@ -295,24 +318,27 @@ pub(super) fn of_placements(name: &str, model: &Model, placements: tiers::Placem
     }
 }
 
-/// Segments of a rule map or rule file.
-fn by_rules(
-    text: &str,
-    config: &CompareConfig,
-    customers: &Customers,
-) -> Result<(Tiering, Vec<Warning>)> {
+/// The rules that a word stands for: those of the config, a rule file or a built-in map.
+pub(in crate::pipeline) fn named_rules(text: &str, own: Option<&RulesConfig>) -> Result<RuleSet> {
     let path = Path::new(text);
-    let own = of_rules(config.rules.as_ref())?;
-    let rules = if text == RULES {
+    let own = of_rules(own)?;
+    if text == RULES {
         own.ok_or_else(|| Error::Missing {
             key: "rules",
             hint: "name them: `--rules eight`, or a table [rules] in tiermill.toml".to_owned(),
-        })?
+        })
     } else if path.exists() || path.extension().is_some() {
-        RuleSet::parse(&read_model(path)?, path)?
+        RuleSet::parse(&read_model(path)?, path)
     } else {
-        RuleSet::built_in(text).map_err(|_| unknown(text))?
-    };
+        RuleSet::built_in(text)
+    }
+}
+
+/// The segments of rules, with their proof.
+pub(in crate::pipeline) fn by_rules(
+    rules: &RuleSet,
+    customers: &Customers,
+) -> Result<(Tiering, Vec<Warning>)> {
     let mut warnings = rules.check()?;
     let segmented = rules.fit(customers)?.segments(customers)?;
     warnings.extend(segmented.warnings.clone());
