@@ -307,14 +307,8 @@ fn add_rows<T: PolarsNumericType>(
 where
     T::Native: Into<i128>,
 {
-    let (times, units) = (
-        numbers::<Int64Type>(batch, TIME)?,
-        numbers::<T>(batch, UNITS)?,
-    );
-    let (times, units) = (times.cont_slice()?, units.cont_slice()?);
-    ledger.add(customers, |row| {
-        order_row(times[row], units[row], refunds_are_no_orders)
-    })
+    let rows = OrderRows::<T>::of(batch, refunds_are_no_orders)?;
+    rows.add(ledger, customers, |row, _| row)
 }
 
 /// Adds rows that are lines of orders.
@@ -327,16 +321,46 @@ fn add_lines<T: PolarsNumericType>(
 where
     T::Native: Into<i128>,
 {
-    let (times, units) = (
-        numbers::<Int64Type>(batch, TIME)?,
-        numbers::<T>(batch, UNITS)?,
-    );
-    let (times, units) = (times.cont_slice()?, units.cont_slice()?);
+    let rows = OrderRows::<T>::of(batch, refunds_are_no_orders)?;
     let orders = order_keys(batch.column(KEY)?)?;
-    ledger.add(customers, |row| OrderLine {
-        row: order_row(times[row], units[row], refunds_are_no_orders),
-        order: orders[row],
+    rows.add(ledger, customers, |row, index| OrderLine {
+        row,
+        order: orders[index],
     })
+}
+
+/// Times and amounts of a batch.
+struct OrderRows<T: PolarsNumericType> {
+    times: Int64Chunked,
+    units: ChunkedArray<T>,
+    refunds_are_no_orders: bool,
+}
+
+impl<T: PolarsNumericType> OrderRows<T>
+where
+    T::Native: Into<i128>,
+{
+    fn of(batch: &DataFrame, refunds_are_no_orders: bool) -> PolarsResult<Self> {
+        Ok(Self {
+            times: numbers(batch, TIME)?,
+            units: numbers(batch, UNITS)?,
+            refunds_are_no_orders,
+        })
+    }
+
+    /// Adds what `line` makes of each row and its number.
+    fn add<L: Lines>(
+        &self,
+        ledger: &Ledger<L>,
+        customers: &Column,
+        line: impl Fn(Row<T::Native>, usize) -> L,
+    ) -> PolarsResult<()> {
+        let (times, units) = (self.times.cont_slice()?, self.units.cont_slice()?);
+        ledger.add(customers, |index| {
+            let row = order_row(times[index], units[index], self.refunds_are_no_orders);
+            line(row, index)
+        })
+    }
 }
 
 fn order_row<U: Copy + Into<i128>>(time: i64, units: U, refunds_are_no_orders: bool) -> Row<U> {
