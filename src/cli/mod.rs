@@ -14,6 +14,7 @@ mod maps;
 mod problem;
 mod progress;
 mod render;
+mod report;
 mod rules;
 mod run;
 mod shell;
@@ -113,6 +114,8 @@ Examples:
     Maps(maps::MapsArgs),
     /// Work with rule files: freeze their cut points
     Rules(rules::RulesArgs),
+    /// Make the page of a published run again, with a backtest or charts if asked
+    Report(report::ReportArgs),
     /// Make orders with a known truth, any size
     Generate(generate::GenerateArgs),
     /// Print completions for a shell
@@ -255,6 +258,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Config(args) => config::config(&args),
         Command::Maps(args) => maps::maps(&args),
         Command::Rules(args) => rules::rules(&args),
+        Command::Report(args) => report::report(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

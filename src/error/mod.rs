@@ -443,6 +443,14 @@ pub enum Error {
         /// Where and why.
         source: serde_json::Error,
     },
+    /// A document of a run that cannot be read.
+    #[error("`{}` is not the JSON of a run", path.display())]
+    DocumentSyntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
     /// A model written by a later version.
     #[error("model `{}` has format version {found}, this tiermill reads up to {known}", path.display())]
     ModelNewer {

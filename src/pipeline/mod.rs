@@ -8,6 +8,7 @@ mod backtest;
 mod compare;
 mod generate;
 mod model;
+mod report;
 mod rule_sets;
 mod tables;
 
@@ -24,6 +25,7 @@ pub use backtest::{Asked, Backtested, backtest};
 pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
+pub use report::{PageAsked, PageWritten, report};
 pub use rule_sets::{Frozen, freeze, rule_set};
 pub use tables::TiersDocument;
 
@@ -356,6 +358,12 @@ impl<'a> Job<'a> {
             staging.json("comparison.json", &found.compared)?;
             staging.parquet("moved.parquet", &mut found.moved)?;
         }
+        if assign {
+            let placed = (&placements, segmented.as_ref());
+            let found = comparison.as_ref().map(|found| &found.compared);
+            let html = self.page(model, loaded, placed, (&document, found))?;
+            staging.text("report.html", &html)?;
+        }
         self.timings
             .insert(Stage::Write.name().to_owned(), seconds(start));
         let published = self.write_manifest(staging, loaded, model.seed, assign)?;
@@ -444,6 +452,37 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// report.html.
+    fn page(
+        &self,
+        model: &Model,
+        loaded: &Loaded,
+        (placements, segmented): (&tiers::Placements, Option<&Segmented>),
+        (document, compared): (&TiersDocument, Option<&Compared>),
+    ) -> Result<String> {
+        let run_id = self.run_id(loaded);
+        let mut others = Map::new();
+        if let Some(compared) = compared {
+            others.insert("comparison".to_owned(), report::as_read(compared)?);
+        }
+        let runs = Path::new(&self.config.output.out).join("runs");
+        if let Some(before) = report::previous(&runs, &run_id)? {
+            others.insert("previous".to_owned(), before);
+        }
+        let made = report::make(report::Parts {
+            run_id,
+            command: self.command,
+            customers: &loaded.customers,
+            tiers: &placements.tiers,
+            segments: segmented.map(|found| found.labels.as_slice()),
+            model,
+            rows: report::as_read(&rows(loaded))?,
+            document: report::as_read(document)?,
+            others,
+        });
+        Ok(made.html)
+    }
+
     fn write_manifest(
         &self,
         mut staging: Staging<'_>,
@@ -452,7 +491,6 @@ impl<'a> Job<'a> {
         current: bool,
     ) -> Result<Published> {
         let run_id = staging.final_name(&self.run_id(loaded));
-        let rows = &loaded.reconciliation;
         let outputs = staging.outputs().to_vec();
         let manifest = Manifest {
             run_id: run_id.clone(),
@@ -460,15 +498,7 @@ impl<'a> Job<'a> {
             config: &self.config.effective,
             model: self.model.as_ref(),
             inputs: &loaded.inputs,
-            rows: Rows {
-                read: rows.read,
-                used: rows.used,
-                rejected: rows
-                    .rejected
-                    .iter()
-                    .map(|(reason, &n)| (reason.to_string(), n))
-                    .collect(),
-            },
+            rows: rows(loaded),
             customers: loaded.customers.len() as u64,
             timings: self.timings.clone(),
             peak_memory_bytes: peak_memory_bytes(),
@@ -502,6 +532,19 @@ impl<'a> Job<'a> {
     }
 }
 
+/// `rows` of the manifest.
+fn rows(loaded: &Loaded) -> Rows {
+    let rows = &loaded.reconciliation;
+    let rejected = rows.rejected.iter();
+    Rows {
+        read: rows.read,
+        used: rows.used,
+        rejected: rejected
+            .map(|(reason, &n)| (reason.to_string(), n))
+            .collect(),
+    }
+}
+
 /// Names of the files of a run, as they are told.
 fn files(assign: bool, compared: bool) -> Vec<String> {
     let told = [
@@ -510,6 +553,7 @@ fn files(assign: bool, compared: bool) -> Vec<String> {
         ("model.json", true),
         ("comparison.json", compared),
         ("moved.parquet", compared),
+        ("report.html", assign),
         ("manifest.json", true),
         ("rejected.parquet", true),
     ];

@@ -12,7 +12,7 @@ use super::condition::Quantity;
 use super::cuts::{Ids, Values, complete, halve};
 use super::grid::{Axis, Grid};
 use super::quintiles::Scores;
-use super::scheme::{Cut, Method, Scheme};
+use super::scheme::{Cut, Method, Scheme, Side};
 use super::segment::SegmentName;
 use super::set::{DIMENSIONS, RuleSet};
 use crate::config::Feature;
@@ -300,6 +300,23 @@ impl FittedRules {
             labels,
             scores,
             warnings,
+        })
+    }
+
+    /// Upper bounds, inclusive, of the bands of R, F and M: cut points of all lists, brought to one side.
+    pub fn upper_bounds(&self) -> [Vec<f64>; 3] {
+        [0, 1, 2].map(|dimension| {
+            let below = self.rules.schemes[dimension].side == Side::Lower;
+            let lists = self
+                .cuts
+                .of(dimension)
+                .into_iter()
+                .flat_map(|lists| &lists.0);
+            let bound = |cut: &Cut| match below {
+                true => cut.value.next_down(),
+                false => cut.value,
+            };
+            lists.flatten().map(bound).collect()
         })
     }
 

@@ -144,6 +144,14 @@ impl Staging<'_> {
         self.file(name, |file| write_json(file, document, name))
     }
 
+    /// Writes a text.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn text(&mut self, name: &str, text: &str) -> Result<()> {
+        self.file(name, |mut file| write_text(&mut file, text, name))
+    }
+
     /// Files written so far, for the manifest.
     pub fn outputs(&self) -> &[OutputFile] {
         &self.outputs
@@ -316,6 +324,12 @@ fn write_json(mut file: impl Write, document: &impl Serialize, name: &str) -> Re
         .map_err(Error::io("write", name))
 }
 
+fn write_text(mut file: impl Write, text: &str, name: &str) -> Result<()> {
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.flush())
+        .map_err(Error::io("write", name))
+}
+
 #[expect(clippy::disallowed_methods, reason = "store is the code that writes")]
 fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(Error::io("create", path))
@@ -398,4 +412,32 @@ pub fn read_model(path: &Path) -> Result<String> {
         });
     }
     fs::read_to_string(path).map_err(Error::io("read", path))
+}
+
+/// The run of the latest day before the one that a run id begins with, among the folders of published runs.
+///
+/// Of several runs of that day it is the last by name. Runs without assignments are none.
+///
+/// # Errors
+/// [`Error::Io`] where the folder cannot be listed.
+pub fn previous_run(runs: &Path, run_id: &str) -> Result<Option<PathBuf>> {
+    if !runs.is_dir() {
+        return Ok(None);
+    }
+    let day = |name: &str| name.get(..10).map(str::to_owned);
+    let today = day(run_id);
+    let mut found: Option<PathBuf> = None;
+    for entry in fs::read_dir(runs).map_err(Error::io("list", runs))? {
+        let path = entry.map_err(Error::io("list", runs))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let earlier = !name.starts_with('.') && day(&name) < today;
+        let whole = ["assignments.parquet", "tiers.json", "manifest.json"];
+        if earlier
+            && whole.iter().all(|file| path.join(file).exists())
+            && found.as_ref() < Some(&path)
+        {
+            found = Some(path);
+        }
+    }
+    Ok(found)
 }

@@ -145,7 +145,7 @@ pub(super) fn read_sides(
 }
 
 /// What `monetary` was in the run that an assignments.parquet belongs to, as its manifest says; a total without one.
-fn monetary_of(assignments: &Path) -> Result<Monetary> {
+pub(in crate::pipeline) fn monetary_of(assignments: &Path) -> Result<Monetary> {
     let manifest = assignments.with_file_name("manifest.json");
     if !manifest.exists() {
         return Ok(Monetary::Sum);

@@ -1,0 +1,346 @@
+//! The page of a run: made by the run itself, or again from its files.
+//!
+//! In: what a run found, or the folder in which it published that. Out: report.html, and charts on request.
+//! Invariant: both ways give the same bytes, because the page is made of the documents of the run and of counts of its
+//! customers. It quotes no timings and no paths.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Model;
+use super::compare::monetary_of;
+use crate::config::{Feature, Monetary};
+use crate::error::{Error, Result};
+use crate::load::{Customers, LabelQuery, Labelled, labels};
+use crate::report::{Cells, Counted, DIMENSIONS, charts, page};
+use crate::store::{LooseFolder, previous_run, read_model};
+
+/// Documents that a run may have beside its tiers, and the key that each has in the page.
+const OPTIONAL: [(&str, &str); 4] = [
+    ("comparison", "comparison.json"),
+    ("thresholds", "thresholds.json"),
+    ("drift", "drift.json"),
+    ("migration", "migration.json"),
+];
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct PageAsked {
+    /// The folder of a run, `current`, or a folder of runs.
+    pub run: PathBuf,
+    /// backtest.json of `tiermill backtest --out`.
+    pub backtest: Option<PathBuf>,
+    /// Where the page goes.
+    pub out: PathBuf,
+    /// Whether charts go beside it.
+    pub charts: bool,
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+pub struct PageWritten {
+    /// Name of the run.
+    pub run_id: String,
+    /// Page and charts.
+    pub files: Vec<PathBuf>,
+    /// Size of the page.
+    pub bytes: u64,
+    /// Cells in it.
+    pub cells: usize,
+}
+
+/// What a page is made of.
+pub(super) struct Parts<'a> {
+    /// Name of the run, without the number of a repetition.
+    pub(super) run_id: String,
+    pub(super) command: &'a str,
+    pub(super) customers: &'a Customers,
+    pub(super) tiers: &'a [u32],
+    /// Indices into the segments of the rules of the model.
+    pub(super) segments: Option<&'a [Option<u32>]>,
+    pub(super) model: &'a Model,
+    pub(super) rows: Value,
+    pub(super) document: Value,
+    pub(super) others: Map<String, Value>,
+}
+
+/// A page, and what it was made of.
+pub(super) struct Made {
+    pub(super) html: String,
+    document: Value,
+    cells: Cells,
+}
+
+/// Makes the page.
+pub(super) fn make(parts: Parts<'_>) -> Made {
+    let model = parts.model;
+    let names = model.rules.as_ref().map(|rules| rules.rules.names());
+    let segments = parts.segments.zip(names.as_ref());
+    let sets = sets(model);
+    let cuts = cuts(&sets, parts.others.get("thresholds"));
+    let cells = Cells::new(Counted {
+        customers: parts.customers,
+        tiers: parts.tiers,
+        n_tiers: model.tiers.len(),
+        segments: segments.map(|(labels, names)| (labels, names.len())),
+        cuts: &cuts,
+    });
+    let monetary = &model.definitions.get("monetary");
+    let mut document = Map::new();
+    let mut add = |key: &str, value: Value| document.insert(key.to_owned(), value);
+    add("run_id", json!(parts.run_id));
+    add("command", json!(parts.command));
+    add("version", json!(env!("CARGO_PKG_VERSION")));
+    add("seed", json!(model.seed));
+    add("rows", parts.rows);
+    add("tiers", parts.document);
+    add("monetary", json!(monetary));
+    add("scores", json!(model.scores));
+    add("sets", sets);
+    if let Some(rules) = &model.rules {
+        let names = rules.rules.names();
+        let names = names
+            .iter()
+            .map(|name| json!({ "name": name.en, "name_zh": name.zh }));
+        let rules = json!({ "name": rules.rules.name, "segments": names.collect::<Vec<_>>() });
+        add("rules", rules);
+    }
+    document.extend(parts.others);
+    let document = Value::Object(document);
+    Made {
+        html: page(&document, &cells),
+        document,
+        cells,
+    }
+}
+
+/// Cut points that somebody published, as a list of named sets; the first is what the page begins with, unless it has none.
+fn sets(model: &Model) -> Value {
+    let mut sets = Vec::new();
+    if let Some(rules) = &model.rules {
+        let [r, f, m] = rules.upper_bounds();
+        sets.push(set("rules", &rules.rules.name, [r, f, m]));
+    }
+    if let Some(breaks) = &model.breaks {
+        let of = |feature: Feature| {
+            let found = breaks.iter().find(|bands| bands.feature == feature);
+            found
+                .map(|bands| bands.cut_points.clone())
+                .unwrap_or_default()
+        };
+        let cuts = [Feature::RecencyDays, Feature::Frequency, Feature::Monetary].map(of);
+        sets.push(set("breaks", "breaks", cuts));
+    }
+    let scores = &model.scores;
+    let cuts = [&scores.recency_days, &scores.frequency, &scores.monetary].map(Clone::clone);
+    sets.push(set("scores", "scores", cuts));
+    Value::Array(sets)
+}
+
+fn set(id: &str, name: &str, cuts: [Vec<f64>; 3]) -> Value {
+    let cuts = cuts.map(|mut cuts| {
+        cuts.sort_unstable_by(f64::total_cmp);
+        cuts.dedup();
+        cuts
+    });
+    let cuts: Map<String, Value> = DIMENSIONS
+        .iter()
+        .zip(cuts)
+        .map(|(&name, cuts)| (name.to_owned(), json!(cuts)))
+        .collect();
+    json!({ "id": id, "name": name, "cuts": cuts })
+}
+
+/// All cut points of the sets and of thresholds.json, by dimension.
+fn cuts(sets: &Value, thresholds: Option<&Value>) -> [Vec<f64>; 3] {
+    let floats = |value: &Value| -> Vec<f64> {
+        let values = value.as_array().into_iter().flatten();
+        values.filter_map(Value::as_f64).collect()
+    };
+    [0, 1, 2].map(|dimension| {
+        let name = DIMENSIONS[dimension];
+        let mut cuts: Vec<f64> = Vec::new();
+        for set in sets.as_array().into_iter().flatten() {
+            cuts.extend(floats(&set["cuts"][name]));
+        }
+        let schemes = thresholds.and_then(|document| document["dimensions"][name].as_object());
+        for scheme in schemes.into_iter().flat_map(Map::values) {
+            for bands in scheme.as_array().into_iter().flatten() {
+                cuts.extend(floats(&bands["cut_points"]));
+            }
+        }
+        cuts
+    })
+}
+
+/// The tiers of the run before, as far as the page tells of them.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(super) fn previous(runs: &Path, date: &str) -> Result<Option<Value>> {
+    let Some(folder) = previous_run(runs, date)? else {
+        return Ok(None);
+    };
+    let before = document(&folder.join("tiers.json"))?;
+    let tiers = before["tiers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|tier| {
+            let keys = ["key", "rank", "name", "name_zh", "customers", "revenue"];
+            let kept = keys.map(|key| (key.to_owned(), tier[key].clone()));
+            Value::Object(kept.into_iter().collect())
+        });
+    Ok(Some(json!({
+        "run_id": base_id(&folder_name(&folder)),
+        "as_of": before["as_of"],
+        "customers": before["customers"],
+        "revenue": before["revenue"],
+        "tiers": tiers.collect::<Vec<_>>(),
+    })))
+}
+
+/// A document as a reader of its file would parse it.
+///
+/// # Errors
+/// [`Error::Io`], which no document of ours gives.
+pub(super) fn as_read(document: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(document).map_err(|error| Error::io("write", "report.html")(error.into()))
+}
+
+/// Makes the page of a published run again.
+///
+/// # Errors
+/// [`Error::NotFound`] for a folder that is no run with assignments; files that cannot be read; what writing refuses.
+pub fn report(asked: &PageAsked) -> Result<PageWritten> {
+    let run = find(&asked.run)?;
+    let folder = asked
+        .out
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = LooseFolder::open(folder.unwrap_or(Path::new(".")))?;
+    let made = again(&run, asked.backtest.as_deref())?;
+    let name = asked.out.file_name().map_or_else(
+        || "report.html".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let mut files = vec![folder.text(&name, &made.html)?];
+    if asked.charts {
+        for chart in charts(&made.document, &made.cells) {
+            files.push(folder.text(&chart.name, &chart.svg)?);
+        }
+    }
+    Ok(PageWritten {
+        run_id: folder_name(&run),
+        files,
+        bytes: made.html.len() as u64,
+        cells: made.cells.cells.len(),
+    })
+}
+
+/// The page from the files of a run.
+fn again(run: &Path, backtest: Option<&Path>) -> Result<Made> {
+    let manifest = document(&run.join("manifest.json"))?;
+    let path = run.join("model.json");
+    let model = Model::parse(&read_model(&path)?, &path)?;
+    let tiers_document = document(&run.join("tiers.json"))?;
+    let table = run.join("assignments.parquet");
+    let placed = labelled(&table, "tier")?;
+    let Some(customers) = &placed.customers else {
+        return Err(Error::NotFound { path: table });
+    };
+    let place = |name: &String| model.tiers.iter().position(|tier| tier.name == *name);
+    let places: Vec<u32> = placed.names.iter().map(|name| index(place(name))).collect();
+    let tiers: Vec<u32> = placed
+        .labels
+        .iter()
+        .map(|&label| places[label as usize])
+        .collect();
+    let segments = match &model.rules {
+        None => None,
+        Some(rules) => {
+            let found = labelled(&table, "segment")?;
+            let names = rules.rules.names();
+            let place = |text: &String| names.iter().position(|name| name.en == *text);
+            let places: Vec<Option<u32>> = found
+                .names
+                .iter()
+                .map(|name| place(name).map(|at| index(Some(at))))
+                .collect();
+            let labels = found.labels.iter().map(|&label| places[label as usize]);
+            Some(labels.collect::<Vec<_>>())
+        }
+    };
+    let run_id = folder_name(run);
+    let mut others = Map::new();
+    for (key, name) in OPTIONAL {
+        if run.join(name).exists() {
+            others.insert(key.to_owned(), document(&run.join(name))?);
+        }
+    }
+    if let Some(runs) = run.parent()
+        && let Some(before) = previous(runs, &run_id)?
+    {
+        others.insert("previous".to_owned(), before);
+    }
+    if let Some(path) = backtest {
+        others.insert("backtest".to_owned(), document(path)?);
+    }
+    Ok(make(Parts {
+        run_id: base_id(&run_id),
+        command: manifest["command"].as_str().unwrap_or("run"),
+        customers,
+        tiers: &tiers,
+        segments: segments.as_deref(),
+        model: &model,
+        rows: manifest["rows"].clone(),
+        document: tiers_document,
+        others,
+    }))
+}
+
+fn labelled(table: &Path, label: &str) -> Result<Labelled> {
+    labels(LabelQuery {
+        path: &table.to_string_lossy(),
+        customer: None,
+        label: Some(label),
+        monetary: monetary_of(table).unwrap_or(Monetary::Sum),
+    })
+}
+
+/// The folder of a run that a path means: itself, or the current one of a folder of runs.
+fn find(path: &Path) -> Result<PathBuf> {
+    for run in [path.to_owned(), path.join("current")] {
+        if run.join("assignments.parquet").exists() && run.join("manifest.json").exists() {
+            return run.canonicalize().map_err(Error::io("read", &run));
+        }
+    }
+    Err(Error::NotFound {
+        path: path.join("assignments.parquet"),
+    })
+}
+
+fn document(path: &Path) -> Result<Value> {
+    serde_json::from_str(&read_model(path)?).map_err(|source| Error::DocumentSyntax {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn folder_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A run id without the number of a repetition: the page of the same input and config is the same.
+pub(super) fn base_id(run_id: &str) -> String {
+    run_id.split('-').take(4).collect::<Vec<_>>().join("-")
+}
+
+fn index(at: Option<usize>) -> u32 {
+    at.and_then(|at| u32::try_from(at).ok()).unwrap_or(0)
+}

@@ -1,0 +1,261 @@
+//! The customers as cells: what the page counts with.
+//!
+//! In: customers, their tiers and segments, published cut points. Out: [`Cells`], for each bin of R, F and M, tier and
+//! segment that holds somebody the customers and their revenue.
+//! Invariant: cells add up to all customers and their exact revenue; they are whole numbers, so that no thread and no order
+//! of rows changes one. No customer can be told from them by id: they hold none.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::DIMENSIONS;
+use super::edges::{Edges, Unit, rounded};
+use super::encode::{base64, varint, zigzag};
+use crate::load::Customers;
+
+/// Edges of a dimension that are tried for, beside the published ones.
+const EDGES: usize = 64;
+/// Bytes of packed cells above which edges are taken away: in base64 they are a third more, and the page stays under 1.5 MB.
+const MAX_PACKED: usize = 450_000;
+/// Rows that one thread takes at a time.
+const ROWS: usize = 65_536;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    /// Row *i* is customer *i* in all of these.
+    pub customers: &'a Customers,
+    /// Index of each customer's tier, rank − 1.
+    pub tiers: &'a [u32],
+    /// Number of tiers.
+    pub n_tiers: usize,
+    /// Index of each customer's segment, and the number of segments.
+    pub segments: Option<(&'a [Option<u32>], usize)>,
+    /// Cut points of R, F and M that have to be edges: upper bounds, inclusive.
+    pub cuts: &'a [Vec<f64>; 3],
+}
+
+/// One cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// Bins of R, F and M.
+    pub bins: [usize; 3],
+    /// Index of the tier.
+    pub tier: usize,
+    /// Index of the segment; the number of segments stands for none.
+    pub segment: usize,
+    /// Customers.
+    pub customers: u64,
+    /// Their total amount in units of 10^-`decimals` of the cells.
+    pub revenue: i128,
+}
+
+/// All cells, ascending by bins, tier, segment.
+#[derive(Debug, Clone)]
+pub struct Cells {
+    edges: [Edges; 3],
+    n_tiers: usize,
+    n_segments: usize,
+    /// Decimals of the revenues: no more than it takes.
+    pub decimals: u32,
+    /// Those that hold somebody.
+    pub cells: Vec<Cell>,
+    /// Mean of R and F, and of M, rounded: where a first cut may lie.
+    pub means: [f64; 3],
+}
+
+impl Cells {
+    /// Counts.
+    pub fn new(counted: Counted<'_>) -> Self {
+        let customers = counted.customers;
+        let frequency: Vec<f64> = customers.frequency.iter().map(|&n| n as f64).collect();
+        let values = [
+            customers.recency_days.as_slice(),
+            &frequency,
+            &customers.monetary,
+        ];
+        let means = [0, 1, 2].map(|dimension| mean(values[dimension], dimension));
+        let edges: Vec<Edges> = [Unit::Days, Unit::Orders, Unit::Amount]
+            .into_par_iter()
+            .enumerate()
+            .map(|(dimension, unit)| {
+                let cuts = counted.cuts[dimension].iter().chain([&means[dimension]]);
+                let cuts: Vec<f64> = cuts.copied().collect();
+                Edges::new(unit, values[dimension], &cuts, EDGES)
+            })
+            .collect();
+        let [recency, orders, amount] = [0, 1, 2].map(|dimension| edges[dimension].clone());
+        let mut cells = Self {
+            edges: [recency, orders, amount],
+            n_tiers: counted.n_tiers,
+            n_segments: counted.segments.map_or(0, |(_, n)| n),
+            decimals: customers.decimals,
+            cells: Vec::new(),
+            means,
+        };
+        cells.cells = cells.count(values, counted);
+        cells.fewer_decimals();
+        while MAX_PACKED < cells.packed().len() && cells.coarsen() {}
+        cells
+    }
+
+    /// Upper bounds of the bins of R, F and M, inclusive.
+    pub fn edges(&self) -> [&[f64]; 3] {
+        [0, 1, 2].map(|dimension| self.edges[dimension].values.as_slice())
+    }
+
+    /// What the page reads: edges, sizes, and the packed cells in base64.
+    pub fn to_json(&self) -> Value {
+        let edges: serde_json::Map<String, Value> = DIMENSIONS
+            .iter()
+            .zip(self.edges())
+            .map(|(&name, edges)| (name.to_owned(), json!(edges)))
+            .collect();
+        json!({
+            "edges": edges,
+            "tiers": self.n_tiers,
+            "segments": self.n_segments,
+            "decimals": self.decimals,
+            "customers": self.cells.iter().map(|cell| cell.customers).sum::<u64>(),
+            "cells": self.cells.len(),
+            "packed": base64(&self.packed()),
+        })
+    }
+
+    /// For each cell: its key less that of the cell before, its customers, its revenue (zigzag), as varints.
+    fn packed(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.cells.len() * 8);
+        let mut before = 0;
+        for cell in &self.cells {
+            let key = self.key(cell.bins, cell.tier, cell.segment);
+            varint(&mut bytes, u128::from(key - before));
+            varint(&mut bytes, u128::from(cell.customers));
+            varint(&mut bytes, zigzag(cell.revenue));
+            before = key;
+        }
+        bytes
+    }
+
+    fn count(&self, values: [&[f64]; 3], counted: Counted<'_>) -> Vec<Cell> {
+        type Counts = HashMap<u64, (u64, i128), FixedState>;
+        let none = self.n_segments;
+        let add = |counts: &mut Counts, key: u64, (customers, revenue): (u64, i128)| {
+            let cell = counts.entry(key).or_insert((0, 0));
+            cell.0 += customers;
+            cell.1 += revenue;
+        };
+        let n = counted.customers.len();
+        let counts = (0..n.div_ceil(ROWS))
+            .into_par_iter()
+            .fold(Counts::default, |mut counts, block| {
+                for row in block * ROWS..n.min((block + 1) * ROWS) {
+                    let bins = [0, 1, 2].map(|d| self.edges[d].bin(values[d][row]));
+                    let segment = counted.segments.and_then(|(labels, _)| labels[row]);
+                    let segment = segment.map_or(none, |segment| segment as usize);
+                    let key = self.key(bins, counted.tiers[row] as usize, segment);
+                    let revenue = counted.customers.revenue[row].into();
+                    add(&mut counts, key, (1, revenue));
+                }
+                counts
+            })
+            .reduce(Counts::default, |one, other| {
+                let (mut most, least) = if one.len() < other.len() {
+                    (other, one)
+                } else {
+                    (one, other)
+                };
+                least
+                    .into_iter()
+                    .for_each(|(key, cell)| add(&mut most, key, cell));
+                most
+            });
+        let mut cells: Vec<(u64, (u64, i128))> = counts.into_iter().collect();
+        cells.sort_unstable_by_key(|&(key, _)| key);
+        cells
+            .into_iter()
+            .map(|(key, counts)| self.cell(key, counts))
+            .collect()
+    }
+
+    fn key(&self, bins: [usize; 3], tier: usize, segment: usize) -> u64 {
+        let [_, orders, amounts] = [0, 1, 2].map(|d| self.edges[d].values.len());
+        let bin = (bins[0] * orders + bins[1]) * amounts + bins[2];
+        ((bin * self.n_tiers + tier) * (self.n_segments + 1) + segment) as u64
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a key was made of indices, which fit"
+    )]
+    fn cell(&self, key: u64, (customers, revenue): (u64, i128)) -> Cell {
+        let mut rest = key as usize;
+        let mut digit = |base: usize| {
+            let digit = rest % base;
+            rest /= base;
+            digit
+        };
+        let segment = digit(self.n_segments + 1);
+        let tier = digit(self.n_tiers);
+        let amount = digit(self.edges[2].values.len());
+        let orders = digit(self.edges[1].values.len());
+        Cell {
+            bins: [rest, orders, amount],
+            tier,
+            segment,
+            customers,
+            revenue,
+        }
+    }
+
+    /// Drops decimals that are 0 in every cell: cents are shorter than hundredths of them.
+    fn fewer_decimals(&mut self) {
+        while 0 < self.decimals && self.cells.iter().all(|cell| cell.revenue % 10 == 0) {
+            self.decimals -= 1;
+            for cell in &mut self.cells {
+                cell.revenue /= 10;
+            }
+        }
+    }
+
+    /// Takes edges away in the dimension that has most; `false` where only published ones are left.
+    fn coarsen(&mut self) -> bool {
+        let mut order = [0, 1, 2];
+        order.sort_by_key(|&d| {
+            let free = self.edges[d].fixed.iter().filter(|&&fixed| !fixed).count();
+            std::cmp::Reverse(free)
+        });
+        let [most, ..] = order;
+        let Some((coarser, bins)) = self.edges[most].coarser() else {
+            return false;
+        };
+        self.edges[most] = coarser;
+        let mut moved: Vec<Cell> = std::mem::take(&mut self.cells);
+        for cell in &mut moved {
+            cell.bins[most] = bins[cell.bins[most]];
+        }
+        let place = |cell: &Cell| (cell.bins, cell.tier, cell.segment);
+        moved.sort_unstable_by_key(place);
+        for cell in moved {
+            match self.cells.last_mut() {
+                Some(last) if place(last) == place(&cell) => {
+                    last.customers += cell.customers;
+                    last.revenue += cell.revenue;
+                }
+                _ => self.cells.push(cell),
+            }
+        }
+        true
+    }
+}
+
+/// The mean as a cut point that people can say: whole days, whole orders, an amount of four digits. Days and orders are
+/// rounded down, so that on whole numbers the cut parts as the mean does.
+fn mean(values: &[f64], dimension: usize) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    match dimension {
+        2 => rounded(mean, 4),
+        _ => mean.floor(),
+    }
+}

@@ -1,0 +1,23 @@
+//! Results → a page that people read, as pure functions returning text.
+//!
+//! In: customers with their tiers and segments, and the documents of a run. Out: [`Cells`], counted; HTML and SVG.
+//! Invariant: the page is one file that asks for nothing from a network, holds no customer, and in which any text of the
+//! data stays text. It opens no file and writes none.
+//!
+//! ```text
+//! customers, tiers, segments ─edges, cells─▶ Cells ─encode─┐
+//! tiers.json, comparison.json, …, as data ─────────────────┴─page─▶ report.html
+//! ```
+
+mod cells;
+mod charts;
+mod edges;
+mod encode;
+mod page;
+
+pub use cells::{Cell, Cells, Counted};
+pub use charts::{Chart, charts};
+pub use page::page;
+
+/// The three dimensions, as files call them, in the order of every array here.
+pub const DIMENSIONS: [&str; 3] = ["recency_days", "frequency", "monetary"];
