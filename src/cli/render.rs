@@ -89,6 +89,7 @@ fn purpose(file: &str) -> &'static str {
         "manifest.json" => "inputs, rows, timings, hashes",
         "comparison.json" => "the rules against the tiers",
         "moved.parquet" => "who changes places between the two",
+        "report.html" => "the page: one file, for any browser",
         "rejected.parquet" => "rows that were not used, and why",
         _ => "",
     }

@@ -119,9 +119,10 @@ pub(super) fn make(parts: Parts<'_>) -> Made {
 /// Cut points that somebody published, as a list of named sets; the first is what the page begins with, unless it has none.
 fn sets(model: &Model) -> Value {
     let mut sets = Vec::new();
-    if let Some(rules) = &model.rules {
-        let [r, f, m] = rules.upper_bounds();
-        sets.push(set("rules", &rules.rules.name, [r, f, m]));
+    if let Some(rules) = &model.rules
+        && let Some(bounds) = rules.upper_bounds()
+    {
+        sets.push(set("rules", &rules.rules.name, bounds));
     }
     if let Some(breaks) = &model.breaks {
         let of = |feature: Feature| {

@@ -128,10 +128,8 @@ fn amounts(sample: &[f64], wanted: usize) -> Vec<f64> {
     let even = wanted * 3 / 5;
     let positive = &sample[sample.partition_point(|&value| value <= 0.0)..];
     let mut raw = quantiles(sample, wanted - even);
-    let ends = (
-        positive.get(positive.len() / 200),
-        positive.get((positive.len() * 199 / 200).min(positive.len().saturating_sub(1))),
-    );
+    // From the least but for a thousandth, who may have spent a cent, to the greatest of all.
+    let ends = (positive.get(positive.len() / 1_000), positive.last());
     if let (Some(low), Some(high)) = ends {
         let ratio = (high / low).ln() / even.max(1) as f64;
         raw.extend((0..=even).map(|at| low * (at as f64 * ratio).exp()));

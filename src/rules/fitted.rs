@@ -303,21 +303,25 @@ impl FittedRules {
         })
     }
 
-    /// Upper bounds, inclusive, of the bands of R, F and M: cut points of all lists, brought to one side.
-    pub fn upper_bounds(&self) -> [Vec<f64>; 3] {
-        [0, 1, 2].map(|dimension| {
+    /// Upper bounds, inclusive, of the bands of R, F and M, whatever side the rules count a cut point to; `None` for nested
+    /// scores, whose cuts depend on the customer.
+    pub fn upper_bounds(&self) -> Option<[Vec<f64>; 3]> {
+        if self.rules.nested {
+            return None;
+        }
+        Some([0, 1, 2].map(|dimension| {
             let below = self.rules.schemes[dimension].side == Side::Lower;
-            let lists = self
-                .cuts
-                .of(dimension)
-                .into_iter()
-                .flat_map(|lists| &lists.0);
-            let bound = |cut: &Cut| match below {
-                true => cut.value.next_down(),
-                false => cut.value,
+            let lists = self.cuts.of(dimension).into_iter();
+            let bound = |cut: &Cut| {
+                if below {
+                    cut.value.next_down()
+                } else {
+                    cut.value
+                }
             };
-            lists.flatten().map(bound).collect()
-        })
+            let cuts = lists.flat_map(|lists| lists.0.iter().flatten());
+            cuts.map(bound).collect()
+        }))
     }
 
     /// Whether there is a list of cut points for each score that is needed, as long as its bands ask for.

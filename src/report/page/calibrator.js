@@ -48,7 +48,7 @@ const calibrator = () => {
     const picture = chart(176, histogram(d), t("histAlt", { dimension: dimension(d) }));
     const plot = h("div", { class: "plot", id: "plot-" + KEYS[d] }, picture, handles);
     const [low, high] = extent(d);
-    const shareOf = (cut) => (place(d, cells.edges[d][cut]) - low) / (high - low);
+    const shareOf = (cut) => (spot(d, cells.edges[d][cut]) - low) / (high - low);
     const sit = (handle, cut) => {
       handle.style.left = `calc(${HIST_SIDE}px + (100% - ${2 * HIST_SIDE}px) * ${shareOf(cut)})`;
       const value = quantity(d, cells.edges[d][cut]);
@@ -59,7 +59,7 @@ const calibrator = () => {
     const edgeAt = (x) => {
       const box = plot.getBoundingClientRect(), share = (x - box.left - HIST_SIDE) / (box.width - 2 * HIST_SIDE), at = low + share * (high - low);
       let best = 0;
-      cells.edges[d].forEach((edge, index) => { if (Math.abs(place(d, edge) - at) < Math.abs(place(d, cells.edges[d][best]) - at)) best = index; });
+      cells.edges[d].forEach((edge, index) => { if (Math.abs(spot(d, edge) - at) < Math.abs(spot(d, cells.edges[d][best]) - at)) best = index; });
       return best;
     };
     // A drag counts at every step, and is one thing to undo.
@@ -156,7 +156,7 @@ const calibrator = () => {
   });
 
   // Segments and cross tables.
-  let published = recount(setOf(state.against).cuts);
+  let published = recount(setOf(state.against).cuts), publishedId = state.against;
   const out = h("div", { id: "outcome" });
   const outcome = () => {
     const same = published.counts.every((count, d) => count === result.counts[d]);
@@ -177,9 +177,7 @@ const calibrator = () => {
       crosses.push([h("h3", {}, t("crossRules", { name: D.rules.name })), crossTable(t("crossRulesCaption"), t("segment"), unmatched ? columns : columns.slice(0, last), filled.map((segment) => ({ name: named(segment), counts: unmatched ? segment.rules : segment.rules.slice(0, last) })))]);
     }
     crosses.forEach(([, cross], at) => { cross.id = ["cross-tiers", "cross-rules"][at]; cross.classList.toggle("tall", filled.length > 27); });
-    const kept = ["segments", "cross-tiers", "cross-rules"].map((id) => { const old = document.getElementById(id); return old && [id, old.scrollLeft, old.scrollTop]; }).filter(Boolean);
     out.replaceChildren(h("h3", {}, t("segments")), list, ...crosses.flat());
-    for (const [id, left, top] of kept) document.getElementById(id)?.scrollTo(left, top);
   };
 
   // Export.
@@ -198,16 +196,22 @@ const calibrator = () => {
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   }, "main");
   const copyText = button("copy", t("copy"), () => copy(exported(), text));
-  const exportBox = h("div", { class: "export" }, h("h3", {}, t("exportTitle")), h("p", { class: "note" }, t("exportLead")), h("div", { class: "tools" }, formats_, download, copyText), text);
+  const exportBox = h("div", { class: "export" }, h("h3", {}, t("exportTitle")), h("p", { class: "note" }, rich(t("exportLead"))), h("div", { class: "tools" }, formats_, download, copyText), text);
 
   let redrawing;
   const refresh = (kind) => {
     const start = performance.now();
+    // Asked before anything changes: later it would cost a layout.
+    const scrolled = [...out.querySelectorAll(".scroll")].map((one) => [one.id, one.scrollLeft, one.scrollTop]).filter(([, left, top]) => left || top);
     result = recount(state.cuts);
-    published = recount(setOf(state.against).cuts);
+    if (publishedId !== state.against) {
+      published = recount(setOf(state.against).cuts);
+      publishedId = state.against;
+    }
     if (kind === "shape") panels.forEach((panel) => panel.shape());
     panels.forEach((panel) => panel.update());
     outcome();
+    for (const [id, left, top] of scrolled) document.getElementById(id)?.scrollTo(left, top);
     text.value = exported();
     undo.disabled = !past.length;
     redo.disabled = !future.length;

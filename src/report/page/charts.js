@@ -12,15 +12,18 @@ const luminance = (colour) => {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
-// Whichever of dark and light reads better on a colour.
-const inkOn = (colour) => (luminance(colour) > 0.2 ? "#111418" : "#ffffff");
+// Black or white, whichever reads better on a colour: one of them always has a contrast of 4.5.
+const inkOn = (colour) => (luminance(colour) > 0.179 ? "#000000" : "#ffffff");
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 const drawn = new Map();
+// Said outright: without a layout ECharts would take "100%" for 100 pixels.
+const sizeOf = (element) => ({ width: element.clientWidth, height: element.clientHeight });
 const draw = (element) => {
   const entry = drawn.get(element);
   if (!entry || !element.clientWidth) return;
-  entry.chart ??= echarts.init(element, null, { renderer: "svg" });
+  entry.chart ??= echarts.init(element, null, { renderer: "svg", ...sizeOf(element) });
+  entry.chart.resize(sizeOf(element));
   entry.chart.setOption(entry.option(), { notMerge: true });
 };
 const watcher = new IntersectionObserver((entries) => {
@@ -30,7 +33,7 @@ const watcher = new IntersectionObserver((entries) => {
     draw(entry.target);
   }
 }, { rootMargin: "300px" });
-const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.chart?.resize()));
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => { if (target.clientWidth) drawn.get(target)?.chart?.resize(sizeOf(target)); }));
 // A picture for the eyes; whoever cannot see it has the table beside it.
 const chart = (height, option, label) => {
   const element = h("div", { class: "chart", role: "img", "aria-label": label, style: { height: height + "px" } });
@@ -59,17 +62,19 @@ const tip = (title, ...lines) => h("div", { class: "tip" }, h("b", {}, title), l
 
 // Money and orders are shown by their logarithm, days as they are.
 const place = (d, value) => (d === 0 ? value : Math.sign(value) * Math.log1p(Math.abs(value)));
+// Whole numbers are drawn around their middle: a bar for 3 reaches from 2.5 to 3.5, and a cut at 2.87 lies between 2 and 3.
+const wholeDays = D.tiers.tiers.every((tier) => !tier.recency_days || [tier.recency_days.min, tier.recency_days.max].every(Number.isInteger));
+const whole = [wholeDays, true, false];
+const spot = (d, value) => place(d, whole[d] ? Math.floor(value) + 0.5 : value);
 const extent = (d) => {
-  const edges = cells.edges[d], last = place(d, edges.at(-1));
-  const first = place(d, edges[0]);
-  // Where the first bin begins nobody knows: it is drawn as wide as the second, and never below none of a thing.
-  const width = edges.length > 1 ? place(d, edges[1]) - first : 1;
-  const low = Math.max(first - width, edges[0] >= 0 ? (d === 1 ? 0 : -width) : -Infinity);
+  const edges = cells.edges[d], last = spot(d, edges.at(-1)), first = spot(d, edges[0]);
+  const least = Math.min(edges[0], ...D.tiers.tiers.map((tier) => tier[DIMS[d]]?.min ?? Infinity));
+  const low = whole[d] ? place(d, Math.floor(least) - 0.5) : place(d, least) - (last - first) / 80;
   return [low < first ? low : first - 1, last > low ? last : low + 1];
 };
-const startOf = (d, bin) => (bin ? place(d, cells.edges[d][bin - 1]) : extent(d)[0]);
+const startOf = (d, bin) => (bin ? spot(d, cells.edges[d][bin - 1]) : extent(d)[0]);
 const ticks = (d, width) => {
-  const [low, high] = extent(d), most = Math.max(3, Math.floor(width / 62));
+  const [low, high] = extent(d), most = Math.max(3, Math.floor(width / 52));
   if (d === 0) {
     const step = [1, 2, 5, 7, 10, 15, 30, 60, 90, 180, 365, 730, 1825, 3650].find((one) => high / one <= most) ?? high;
     return Array.from({ length: Math.floor(high / step) + 1 }, (_, at) => at * step);
@@ -104,7 +109,7 @@ const histogram = (d) => () => {
   const density = [];
   let most = 0;
   byBin[d].forEach((bin, at) => {
-    const from = startOf(d, at), to = place(d, cells.edges[d][at]), width = Math.max(to - from, 1e-9);
+    const from = startOf(d, at), to = spot(d, cells.edges[d][at]), width = Math.max(to - from, 1e-9);
     if (!bin.customers) return;
     most = Math.max(most, bin.customers / width);
     let below = 0;
@@ -134,14 +139,12 @@ const rangeText = (d, from, to) => {
   if (from === 0) return to === last ? t("all") : t("atMost", { v: upper });
   if (to === last) return t("above", { v: quantity(d, edges[from - 1]) });
   // Whole numbers are said by their first and last; nobody is between them.
-  const whole = d === 1 || (d === 0 && Number.isInteger(edges[from - 1]) && Number.isInteger(edges[to]) && wholeDays);
-  if (whole) {
+  if (whole[d]) {
     const [a, b] = [Math.floor(edges[from - 1]) + 1, Math.floor(edges[to])];
     return a === b ? quantity(d, b) : t("between", { a: quantity(d, a), b: quantity(d, b) });
   }
   return t("between", { a: quantity(d, edges[from - 1]), b: upper });
 };
-const wholeDays = D.tiers.tiers.every((tier) => !tier.recency_days || [tier.recency_days.min, tier.recency_days.max].every(Number.isInteger));
 
 const MAP_BINS = 34;
 // Bins of the cells brought together to squares that the eye can tell apart.
@@ -150,7 +153,7 @@ const squares = (d) => {
   let start = low;
   cells.edges[d].forEach((edge, bin) => {
     of.push(ends.length);
-    const at = place(d, edge);
+    const at = spot(d, edge);
     if (at - start >= width * 0.98 || bin === cells.edges[d].length - 1) {
       ends.push([start, at]);
       start = at;
@@ -174,8 +177,8 @@ const densityMap = (x, y) => {
   const groups = mapGroups(x, y), most = Math.max(...groups.map((group) => group.customers));
   return () => {
     const lines = [
-      ...state.cuts[x].map((cut) => ({ xAxis: place(x, cells.edges[x][cut]) })),
-      ...state.cuts[y].map((cut) => ({ yAxis: place(y, cells.edges[y][cut]) })),
+      ...state.cuts[x].map((cut) => ({ xAxis: spot(x, cells.edges[x][cut]) })),
+      ...state.cuts[y].map((cut) => ({ yAxis: spot(y, cells.edges[y][cut]) })),
     ];
     const centres = D.tiers.tiers.map((tier, at) => ({ tier, at })).filter(({ tier }) => Number.isFinite(tier.centroid?.[DIMS[x]]) && Number.isFinite(tier.centroid?.[DIMS[y]]));
     return {
@@ -202,7 +205,7 @@ const densityMap = (x, y) => {
 
 // Curves of shares against shares.
 const shareLines = (lines) => () => ({
-  ...base(), grid: { left: 48, right: 16, top: 12, bottom: 42 },
+  ...base(), grid: { left: 48, right: 28, top: 12, bottom: 42 },
   xAxis: { type: "value", min: 0, max: 1, name: t("lorenzX"), nameLocation: "middle", nameGap: 26, nameTextStyle: { color: css("--soft") }, axisLabel: { color: css("--soft"), formatter: (v) => percent(v, 0) }, splitLine: { lineStyle: { color: css("--faint") } }, axisLine: { show: true, lineStyle: { color: css("--line") } } },
   yAxis: { type: "value", min: Math.min(0, ...lines.flatMap((line) => line.points.map((p) => p[1]))), max: 1, axisLabel: { color: css("--soft"), formatter: (v) => percent(v, 0) }, splitLine: { lineStyle: { color: css("--faint") } } },
   tooltip: tooltip(({ seriesName, value }) => tip(seriesName, `${t("customers")} ${percent(value[0])}`, `${t("revenue")} ${percent(value[1])}`)),

@@ -1,7 +1,7 @@
 // Puts the page together, and again when language or colours change.
 
 const SECTIONS = [
-  ["overview", overview], ["tiers", tiersSection], ["changes", changes], ["map", mapSection], ["calibrate", calibrator], ["cross", crossSection], ["grid", gridSection],
+  ["overview", overview], ["tiers", tiersSection], ["changes", changes], ["map", mapSection], ["calibrate", calibrator], ["thresholds", thresholdsSection], ["cross", crossSection], ["grid", gridSection],
   ["lorenz", lorenzSection], ["backtest", backtestSection], ["migration", migrationSection], ["k", kSection], ["rows", rowsSection],
 ];
 const byId = (id) => document.getElementById(id);

@@ -3,11 +3,11 @@
 const section = (id, title, lead, ...children) => h("section", { id, "aria-labelledby": id + "-title" }, h("h2", { id: id + "-title" }, title), lead ? h("p", { class: "lead" }, lead) : null, children);
 const tiers = D.tiers.tiers;
 const swatch = (colour) => h("span", { class: "swatch", style: { background: colour }, "aria-hidden": "true" });
-const tierName = (index) => [swatch(tierColour(index)), named(tiers[index])];
+const tierName = (index) => h("span", {}, swatch(tierColour(index)), named(tiers[index]));
 const dayOf = (text) => String(text ?? "").slice(0, 10);
 const difference = (now, before) => (before === undefined ? t("none") : [signed(now - before), now > before ? "up" : now < before ? "down" : "none"]);
 
-const FAULTS_ASKED_FOR = ["filtered", "after_as_of", "before_window", "refund_dropped", "duplicate"];
+const FAULTS_ASKED_FOR = ["filtered", "after_as_of", "before_window", "refund_dropped", "duplicate", "no_order"];
 const overview = () => {
   const rows = D.rows, rejected = Object.values(rows.rejected ?? {}).reduce((a, b) => a + b, 0);
   const faults = Object.entries(rows.rejected ?? {}).filter(([reason]) => !FAULTS_ASKED_FOR.includes(reason)).reduce((sum, [, n]) => sum + n, 0);
@@ -99,6 +99,19 @@ const shaded = (share, ...content) => {
   const colour = mix(view.theme === "dark" ? "#1b1f25" : "#ffffff", view.theme === "dark" ? "#6cc4cf" : "#14606b", Math.sqrt(Math.max(0, Math.min(1, share))));
   return h("td", { class: "shade", style: { background: colour, color: inkOn(colour) } }, content);
 };
+// Cut points by every scheme of thresholds.json, with their intervals.
+const thresholdsSection = () => {
+  const dimensions = D.thresholds?.dimensions;
+  if (!dimensions) return null;
+  const parts = DIMS.map((name, d) => {
+    const rows = Object.entries(dimensions[name] ?? {}).flatMap(([scheme, all]) => (Array.isArray(all) ? all : []).map((one) => [
+      scheme, integer(one.bands), one.cut_points.map((cut, at) => quantity(d, cut) + (one.interval?.[at] ? ` (${one.interval[at].map((end) => quantity(d, end)).join(" – ")})` : "")).join("; "), number(one.gvf, 3),
+    ]));
+    return rows.length ? h("details", { open: d === 0 }, h("summary", {}, dimension(d)), table(t("schemesOf", { dimension: dimension(d) }), [[t("scheme"), "text"], [t("bandsN")], [t("cutPoints"), "text wide"], [t("gvf")]], rows)) : null;
+  });
+  return section("thresholds", t("thresholdsTitle"), t("thresholdsLead"), parts);
+};
+
 const gridSection = () => {
   const cuts = (name, d) => [...new Set(D.scores[name].map((cut) => nearestEdge(d, cut)))];
   const result = recount([cuts(DIMS[0], 0), cuts(DIMS[1], 1), []]);
@@ -177,8 +190,8 @@ const kSection = () => {
 };
 
 // A cross table, shaded by the share of its row.
-const crossTable = (caption, first, columns, rows) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", {}, caption),
-  h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), columns.map((column) => h("th", { scope: "col", class: "wide", style: { "text-align": "center" } }, column)))),
+const crossTable = (caption, first, columns, rows) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", { class: "cross" }, h("caption", {}, caption),
+  h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), columns.map((column) => h("th", { scope: "col", class: "column" }, column)))),
   h("tbody", {}, rows.map(({ name, counts }) => {
     const sum = counts.reduce((a, b) => a + b, 0);
     return h("tr", {}, h("th", { scope: "row", class: "text" }, name), Array.from(counts, (count) => (count ? shaded((count / sum) * 0.6, integer(count)) : h("td", { class: "shade none" }, "·"))));
@@ -195,27 +208,26 @@ const crossSection = () => {
 const backtestSection = () => {
   const all = Object.entries(D.backtest?.tierings ?? {});
   if (!all.length) return null;
-  const value = (found) => (found && typeof found === "object" ? found.value : found);
-  const bounds = (found) => (found && typeof found === "object" && Number.isFinite(found.low) ? ` (${number(found.low, 2)} – ${number(found.high, 2)})` : "");
-  const rows = all.map(([name, own]) => [name, number(value(own.lift), 2) + bounds(own.lift), number(value(own.gini), 3) + bounds(own.gini), percent(value(own.top_capture)), number(value(own.rank_correlation), 3) + bounds(own.rank_correlation)]);
-  const measures = [["gini", t("gini")], ["lift", t("lift")]];
+  const bounds = (own, key, digits, as = number) => (own.intervals?.[key] ? h("small", { class: "none" }, ` ${own.intervals[key].map((end) => as(end, digits)).join(" – ")}`) : "");
+  const figureOf = (own, key, digits, as = number) => [h("span", {}, as(own[key], digits), bounds(own, key, digits, as)), ""];
+  const rows = all.map(([name, own]) => [name, figureOf(own, "gini", 3), figureOf(own, "lift", 2), figureOf(own, "top_capture", 1, percent), figureOf(own, "capture_20", 1, percent), figureOf(own, "rank_correlation", 3)]);
   const figure = ([key, title]) => {
-    const some = all.filter(([, own]) => own[key] && typeof own[key] === "object");
+    const some = all.filter(([, own]) => own.intervals?.[key]);
     if (!some.length) return null;
     const option = () => ({
       ...base(), grid: { left: 90, right: 20, top: 10, bottom: 24 }, xAxis: { type: "value", scale: true, splitLine: { lineStyle: { color: css("--faint") } }, axisLabel: { color: css("--soft") } },
       yAxis: { type: "category", data: some.map(([name]) => name), inverse: true, axisTick: { show: false }, axisLine: { show: false }, axisLabel: { color: css("--ink"), width: 82, overflow: "truncate" } },
-      tooltip: tooltip(({ dataIndex }) => { const found = some[dataIndex][1][key]; return tip(some[dataIndex][0], `${number(value(found), 3)}${bounds(found)}`); }),
+      tooltip: tooltip(({ dataIndex }) => tip(some[dataIndex][0], number(some[dataIndex][1][key], 3), some[dataIndex][1].intervals[key].map((end) => number(end, 3)).join(" – "))),
       series: [
-        { type: "custom", encode: { x: [1, 2], y: 0 }, data: some.map(([, own], at) => [at, own[key].low, own[key].high]), renderItem: (_, api) => { const [x0, y] = api.coord([api.value(1), api.value(0)]), [x1] = api.coord([api.value(2), api.value(0)]); return { type: "line", shape: { x1: x0, y1: y, x2: x1, y2: y }, style: { stroke: css("--accent"), lineWidth: 3 } }; } },
-        { type: "scatter", symbolSize: 11, data: some.map(([, own], at) => [value(own[key]), at]), itemStyle: { color: css("--card"), borderColor: css("--accent"), borderWidth: 3 } },
+        { type: "custom", encode: { x: [1, 2], y: 0 }, data: some.map(([, own], at) => [at, ...own.intervals[key]]), renderItem: (_, api) => { const [x0, y] = api.coord([api.value(1), api.value(0)]), [x1] = api.coord([api.value(2), api.value(0)]); return { type: "line", shape: { x1: x0, y1: y, x2: x1, y2: y }, style: { stroke: css("--accent"), lineWidth: 3 } }; } },
+        { type: "scatter", symbolSize: 10, z: 5, data: some.map(([, own], at) => [own[key], at]), itemStyle: { color: css("--card"), borderColor: css("--accent"), borderWidth: 2.5 } },
       ],
     });
     return h("figure", {}, h("figcaption", {}, title), chart(40 + 34 * some.length, option, title));
   };
   const differences = (D.backtest.differences ?? []).filter((one) => one.measure === "gini");
-  return section("backtest", t("backTitle"), t("backLead", { at: dayOf(D.backtest.at), days: D.backtest.horizon_days }), h("div", { class: "grid-2" }, measures.map(figure)),
-    table(t("backCaption"), [[t("tiering"), "text"], [t("lift")], [t("gini")], [t("topCapture")], [t("rankCorr")]], rows),
+  return section("backtest", t("backTitle"), t("backLead", { at: dayOf(D.backtest.at), days: D.backtest.horizon_days }), h("p", {}, D.backtest.verdict && (typeof D.backtest.verdict === "string" ? D.backtest.verdict : "")), h("div", { class: "grid-2" }, [["gini", t("gini")], ["lift", t("lift")]].map(figure)),
+    table(t("backCaption"), [[t("tiering"), "text"], [t("gini")], [t("lift")], [t("topCapture")], [t("topFifth")], [t("rankCorr")]], rows),
     differences.length ? [h("h3", {}, t("backDiff")), table(`${t("backDiff")} · ${t("gini")}`, [["A", "text"], ["B", "text"], [t("difference")], [t("interval")], [t("verdict"), "text"]], differences.map((one) => [one.a, one.b, number(one.difference, 3), `${number(one.low, 3)} – ${number(one.high, 3)}`, one.verdict]))] : null);
 };
 
@@ -227,7 +239,7 @@ const migrationSection = () => {
   const option = () => ({
     ...base(), tooltip: tooltip(({ data, name }) => (data.source ? tip(`${data.source.slice(2)} → ${data.target.slice(2)}`, t("tipCustomers", { n: integer(data.value) })) : tip(name.slice(2)))),
     series: [{
-      type: "sankey", left: 8, right: 130, top: 8, bottom: 8, draggable: false, layoutIterations: 0, emphasis: { focus: "adjacency" }, lineStyle: { color: "source", opacity: 0.35 }, label: { color: css("--ink"), formatter: ({ name }) => name.slice(2) },
+      type: "sankey", left: 8, right: Math.min(200, innerWidth / 3), top: 8, bottom: 8, draggable: false, layoutIterations: 0, emphasis: { focus: "adjacency" }, lineStyle: { color: "source", opacity: 0.35 }, label: { color: css("--ink"), formatter: ({ name }) => name.slice(2) },
       data: [...from.map((name, at) => ({ name: "a " + name, itemStyle: { color: tierColour(at, from.length) } })), ...to.map((name, at) => ({ name: "b " + name, itemStyle: { color: tierColour(at, to.length) } }))],
       links: found.customers.flatMap((row, a) => row.map((value, b) => ({ source: "a " + from[a], target: "b " + to[b], value }))).filter((link) => link.value),
     }],

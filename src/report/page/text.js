@@ -29,6 +29,7 @@ const TEXT = {
     exportTitle: "Take it away", exportLead: "The rule file goes into `tiermill compare`, `run --rules` and `backtest --against` as it is, and gives the counts shown here.", download: "Download", copy: "Copy", format: "Format", exportText: "Exported text",
     snapped: "{typed} snapped to {value}", recounted: "{segments} segments with customers; the largest is {name} with {customers}", undone: "Undone", redone: "Redone", wasReset: "Reset to “{set}”",
     set_rules: "rules in force: {name}", set_breaks: "bands of the tiers", set_scores: "scores of the run", set_mean: "mean of all customers", set_scheme: "{scheme}, {bands} bands",
+    nav_thresholds: "Schemes", thresholdsTitle: "Cut points by scheme", thresholdsLead: "Where each scheme cuts, with its 90 % interval in brackets. The calibrator can start from any of them. GVF is the share of the variance that lies between the bands.", schemesOf: "Schemes for {dimension}", scheme: "Scheme", bandsN: "Bands", cutPoints: "Cut points", gvf: "GVF",
     gridTitle: "Scores", gridLead: "Customers by recency and frequency score, as the run gave them; the darker, the more. The best are top right. Below each number is the revenue per customer.", gridCaption: "Customers by recency score (columns, the best right) and frequency score (rows, the best on top)", rScore: "R {n}", fScore: "F {n}",
     lorenzTitle: "Concentration", lorenzLead: "Share of the revenue that a share of the customers brings, the smallest first. The closer tiers come to the curve of the customers, the more they tell; on the diagonal they tell nothing.", lorenzEach: "each customer", lorenzEven: "all alike", lorenzX: "share of customers", lorenzY: "share of revenue", lorenzCaption: "How unequal, by Gini coefficient (0 all alike)", gini: "Gini", topFifth: "Best 20 % of customers bring", lorenzOf: "Tiering",
     kTitle: "How many tiers", k: "k", inertia: "Inertia", silhouette: "Silhouette", simplified: "Simplified", calinski: "Caliński-Harabasz", davies: "Davies-Bouldin", smallest: "Smallest", stability: "Stability", kCaption: "Quality of each number of tiers that was tried; the chosen one is marked", chosen: "chosen", inertiaRel: "inertia, share of the largest",
@@ -62,6 +63,7 @@ const TEXT = {
     exportTitle: "导出", exportLead: "规则文件可原样用于 `tiermill compare`、`run --rules` 与 `backtest --against`，得到与此处相同的计数。", download: "下载", copy: "复制", format: "格式", exportText: "导出的文本",
     snapped: "{typed} 取最近的 {value}", recounted: "{segments} 个客群有客户；最大的是 {name}，{customers} 人", undone: "已撤销", redone: "已重做", wasReset: "已重置为“{set}”",
     set_rules: "现行规则：{name}", set_breaks: "层级的分段", set_scores: "本次评分", set_mean: "全体均值", set_scheme: "{scheme}，{bands} 段",
+    nav_thresholds: "方案", thresholdsTitle: "各方案的切点", thresholdsLead: "各方案的切点，括号内为 90 % 区间；校准器可从任一方案开始。GVF 为段间方差占比。", schemesOf: "{dimension}的各方案", scheme: "方案", bandsN: "段数", cutPoints: "切点", gvf: "GVF",
     gridTitle: "评分", gridLead: "按最近购买与频次评分的客户数，以本次运行为准；颜色越深人数越多，右上最优。数字下方为人均收入。", gridCaption: "按最近购买评分（列，右优）与频次评分（行，上优）的客户数", rScore: "R {n}", fScore: "F {n}",
     lorenzTitle: "集中度", lorenzLead: "从小到大累计的客户占比所带来的收入占比。层级曲线越接近客户曲线，区分力越强；落在对角线上则毫无区分力。", lorenzEach: "逐个客户", lorenzEven: "完全均等", lorenzX: "客户占比", lorenzY: "收入占比", lorenzCaption: "不均等程度，以基尼系数衡量（0 为完全均等）", gini: "基尼系数", topFifth: "前 20 % 客户带来", lorenzOf: "分层方式",
     kTitle: "层数的选择", k: "k", inertia: "惯量", silhouette: "轮廓系数", simplified: "简化轮廓", calinski: "Caliński-Harabasz", davies: "Davies-Bouldin", smallest: "最小层", stability: "稳定性", kCaption: "各候选层数的质量，已选者有标记", chosen: "已选", inertiaRel: "惯量（相对最大值）",
@@ -98,10 +100,10 @@ const number = (value, digits = 0, least = digits) => {
   return formats.get(key).format(value);
 };
 const integer = (value) => number(value, 0);
-const money = (value) => number(value, Math.abs(value) < 1000 ? 2 : 0, 0);
+const money = (value) => number(value, Math.abs(value) < 1000 && value % 1 !== 0 ? 2 : 0);
 const percent = (share, digits = 1) => (share === null || share === undefined || !Number.isFinite(share) ? t("none") : number(share * 100, digits) + " %");
 // A value of a dimension: as short as it can be told from its neighbours.
-const quantity = (d, value) => number(value, d === 2 ? (Math.abs(value) < 1000 ? 2 : 0) : value % 1 === 0 ? 0 : 2, 0);
+const quantity = (d, value) => (d === 2 ? money(value) : number(value, value % 1 === 0 ? 0 : 2, 0));
 const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + integer(Math.abs(value));
 const dimension = (d) => t(["recency", "orders", "amount"][d]);
 const named = (thing) => (view.lang === "zh" && thing.name_zh) || thing.name;
@@ -118,6 +120,8 @@ const h = (tag, attributes = {}, ...children) => {
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false).map((child) => (child instanceof Node ? child : String(child))));
   return element;
 };
+// A text of ours, in which `…` is code.
+const rich = (text) => text.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
 // A table: columns are [heading, class], cells are texts, nodes or [content, class].
 const table = (caption, columns, rows, { foot, wide } = {}) => {
   const cell = (tag, content, column, scope) => {

@@ -1,0 +1,364 @@
+"""Checks report.html from outside: opens it in headless Chromium and uses it as people do.
+
+    python tests/page/check_page.py                 runs the binary on CDNOW, then looks at the pages
+    python tests/page/check_page.py --shots DIR     also keeps screenshots
+
+What the page counts is counted again with polars from assignments.parquet, and what it exports goes through the binary.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import polars as pl
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "tiermill"
+sys.path.insert(0, str(ROOT / "tests" / "outside"))
+from check_run import Checks  # noqa: E402
+
+DIMENSIONS = {"r": "recency_days", "f": "frequency", "m": "monetary"}
+HOSTILE = ["<script>alert(1)</script>", "</script><b>bold", "line\u2028break & 'quote' \"double\"", "<img src=x onerror=alert(2)>", "{{script}}"]
+
+
+def browser(profile):
+    """Chromium and its driver, or the way to get them."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not chromium or not driver:
+        sys.exit("error: the page tests need Chromium and its driver; on Debian: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update",
+        "disable-sync", "disable-dev-shm-usage", "force-device-scale-factor=1", "lang=en-US", f"user-data-dir={profile}",
+    ):
+        options.add_argument("--" + flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(profile), "intl.accept_languages": "en-US"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(driver))
+
+
+class Page:
+    """One page in the browser."""
+
+    def __init__(self, driver, checks):
+        self.driver, self.checks = driver, checks
+
+    def open(self, path, fragment="", width=1440, height=1000):
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+        self.driver.get("about:blank")
+        self.driver.get(path.as_uri() + fragment)
+        return self
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def find(self, selector):
+        return self.driver.find_element("css selector", selector)
+
+    def click(self, selector):
+        self.js("document.querySelector(arguments[0]).click()", selector)
+
+    def cell_texts(self, selector):
+        return self.js("return [...document.querySelectorAll(arguments[0] + ' tbody tr')].map(row => [...row.children].map(cell => cell.textContent))", selector)
+
+    def cuts(self, key):
+        return self.js("return [...document.querySelectorAll('#plot-' + arguments[0] + ' .cut')].map(one => Number(one.getAttribute('aria-valuenow')))", key)
+
+    def type(self, key, at, text):
+        self.js("const one = document.querySelectorAll('#plot-' + arguments[0] + ' ~ .inputs input')[arguments[1]]; one.value = arguments[2]; one.dispatchEvent(new Event('change'))", key, at, text)
+
+    def exported(self, form):
+        self.click(f"[data-format={form}]")
+        return self.find("#export-text").get_property("value")
+
+    def segments(self):
+        """Customers and revenue by code, as the JSON export says."""
+        found = json.loads(self.exported("json"))
+        return {one["code"]: (one["customers"], round(one["revenue"], 2)) for one in found["segments"]}
+
+    def complaints(self):
+        """What the console said, and every request that would leave the machine."""
+        said = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        asked = []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                url = message["params"]["request"]["url"]
+                if not url.startswith(("file:", "data:", "blob:", "about:", "chrome")):
+                    asked.append(url)
+        return said, asked
+
+
+def tiermill(folder, *arguments, code=0):
+    done = subprocess.run([str(BINARY.resolve()), *map(str, arguments)], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def scores(customers, cuts):
+    """Score of each customer in each dimension: bands end at cut points, inclusive; the fewest days are the best."""
+    def band(name, own):
+        return sum((pl.col(name) > cut).cast(pl.Int64) for cut in own) if own else pl.lit(0)
+
+    return customers.with_columns(
+        (len(cuts["r"]) + 1 - band("recency_days", cuts["r"])).alias("R"),
+        (band("frequency", cuts["f"]) + 1).alias("F"),
+        (band("monetary", cuts["m"]) + 1).alias("M"),
+    )
+
+
+def recount(customers, cuts):
+    """Customers and revenue by code, from the rows."""
+    scored = scores(customers, cuts)
+    eight = all(len(own) == 1 for own in cuts.values())
+    groups = scored.group_by("R", "F", "M").agg(pl.len().alias("n"), pl.col("monetary").sum().alias("revenue"))
+    name = (lambda r, f, m: f"{r - 1}{f - 1}{m - 1}") if eight else (lambda r, f, m: f"R{r}F{f}M{m}")
+    return {name(row["R"], row["F"], row["M"]): (row["n"], round(row["revenue"], 2)) for row in groups.iter_rows(named=True)}
+
+
+def same_counts(checks, what, page, customers):
+    cuts = {key: page.cuts(key) for key in DIMENSIONS}
+    found = {code: own for code, own in page.segments().items() if own[0]}
+    checks.equal(what, found, recount(customers, cuts))
+
+
+def looks(checks, page, path):
+    """It loads, in silence, and says what the run found."""
+    page.open(path)
+    checks.that("the page is ready", page.js("return Number(document.documentElement.dataset.ready)") > 0)
+    tiers = json.loads((path.parent / "tiers.json").read_text(encoding="utf-8"))
+    rows = page.cell_texts("#tiers .scroll")
+    checks.equal("the tiers table", [row[3] for row in rows], [f"{tier['customers']:,}" for tier in tiers["tiers"]])
+    # A chart is drawn when it comes into view.
+    page.js("return (async () => { for (const one of document.querySelectorAll('.chart')) { one.scrollIntoView({behavior: 'instant'}); await new Promise(done => setTimeout(done, 200)); } })()")
+    checks.equal("charts that are not drawn", page.js("return [...document.querySelectorAll('.chart')].filter(one => one.querySelectorAll('svg path').length < 3).map(one => one.getAttribute('aria-label'))"), [])
+    comparison = json.loads((path.parent / "comparison.json").read_text(encoding="utf-8"))
+    counts = [[0 if cell == "·" else int(cell.replace(",", "")) for cell in row[1:]] for row in page.cell_texts("#cross .scroll")]
+    checks.equal("the cross table is that of comparison.json", counts, comparison["cross_table"]["customers"])
+    said, asked = page.complaints()
+    checks.equal("no word on the console", said, [])
+    checks.equal("no request", asked, [])
+
+
+def speaks(checks, page, path):
+    page.open(path, "#lang=en&theme=light")
+    checks.equal("English", page.find("#title").text, "Customer tiers")
+    page.click("[data-lang=zh]")
+    checks.equal("Chinese after the switch", page.find("#title").text, "客户分层")
+    checks.equal("the language of the document", page.js("return document.documentElement.lang"), "zh-Hans")
+    latin = page.js("return [...document.querySelectorAll('h2, h3, th, button, caption, label')].map(one => one.textContent.trim()).filter(text => /^[A-Za-z ]{6,}$/.test(text))")
+    known = {"Davies-Bouldin", "English"}
+    checks.equal("no heading is left in English", [text for text in latin if text not in known], [])
+    page.click("button[data-theme=dark]")
+    checks.equal("dark after the switch", page.js("return getComputedStyle(document.body).backgroundColor"), "rgb(20, 23, 27)")
+    address = page.js("return location.href")
+    page.driver.get("about:blank")
+    page.driver.get(address)
+    checks.equal("language and colours are in the address", page.js("return [document.documentElement.lang, document.documentElement.dataset.theme]"), ["zh-Hans", "dark"])
+    page.open(path)
+    checks.equal("without an address, the language of the browser", page.js("return document.documentElement.lang"), "en")
+
+
+def calibrates(checks, page, path, customers):
+    from selenium.webdriver import ActionChains, Keys
+
+    page.open(path, "#lang=en&theme=light")
+    same_counts(checks, "the first counts are those of the rows", page, customers)
+    first = {key: page.cuts(key) for key in DIMENSIONS}
+    handle = page.find("#plot-r .cut")
+    page.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", handle)
+    ActionChains(page.driver).click_and_hold(handle).move_by_offset(-60, 0).move_by_offset(-50, 0).release().perform()
+    dragged = page.cuts("r")
+    checks.that("a drag moves the cut", dragged[0] < first["r"][0], f"{first['r']} to {dragged}")
+    same_counts(checks, "counts after a drag", page, customers)
+    checks.that("a recount takes less than 100 ms", float(page.js("return document.documentElement.dataset.recount")) < 100, page.js("return document.documentElement.dataset.recount"))
+    handle = page.find("#plot-m .cut")
+    handle.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    checks.that("a key moves the cut", page.cuts("m")[0] > first["m"][0])
+    same_counts(checks, "counts after keys", page, customers)
+    checks.equal("focus stays on the handle", page.js("return document.activeElement.getAttribute('role')"), "slider")
+    page.type("f", 0, "4")
+    checks.equal("a typed cut", page.cuts("f"), [4])
+    page.click("#plot-f ~ .inputs .add")
+    page.click("#plot-m ~ .inputs .add")
+    checks.equal("cuts after adding", [len(page.cuts(key)) for key in DIMENSIONS], [1, 2, 2])
+    same_counts(checks, "counts of eighteen segments", page, customers)
+    full = {key: page.cuts(key) for key in DIMENSIONS}
+    page.click("#undo")
+    page.click("#undo")
+    checks.equal("two steps undone", [len(page.cuts(key)) for key in DIMENSIONS], [1, 1, 1])
+    page.click("#redo")
+    page.click("#redo")
+    checks.equal("and redone", {key: page.cuts(key) for key in DIMENSIONS}, full)
+    address = page.js("return location.href")
+    page.click("#reset")
+    checks.equal("reset", {key: page.cuts(key) for key in DIMENSIONS}, first)
+    page.driver.get("about:blank")
+    page.driver.get(address)
+    checks.equal("a link restores the cuts", {key: page.cuts(key) for key in DIMENSIONS}, full)
+    page.click("#plot-f ~ .inputs .one button")
+    checks.equal("a cut is removed", len(page.cuts("f")), 1)
+    same_counts(checks, "counts after removing", page, customers)
+    page.type("m", 0, "nonsense")
+    checks.equal("nonsense moves nothing", page.cuts("m"), full["m"])
+    checks.that("recounts are spoken", page.js("return new Promise(done => setTimeout(() => done(document.getElementById('live').textContent), 600))") != "")
+    said, asked = page.complaints()
+    checks.equal("no word on the console after all that", (said, asked), ([], []))
+
+
+def exports(checks, page, path, customers, folder):
+    """The rule file goes through the binary and gives what the page showed."""
+    for name, fragment in (("eight", "#lang=en&r=120&f=3&m=100"), ("many", "#lang=en&r=30,90,365&f=1,4&m=25,100,400,1000")):
+        page.open(path, fragment)
+        shown = page.segments()
+        (folder / f"{name}.toml").write_text(page.exported("toml"), encoding="utf-8")
+        proof = json.loads(tiermill(folder, "maps", "--check", f"{name}.toml", "--format", "json"))
+        checks.equal(f"{name}: the exported map is proven whole", (proof["mece"], proof["segments"]), (True, len(shown)))
+        found = json.loads(tiermill(folder, "compare", f"{name}.toml", "out", *ORDERS, "--format", "json", "--quiet"))["cross_table"]
+        names = {one["name"]: one["code"] for one in json.loads(page.exported("json"))["segments"]}
+        counts = {names[row]: (sum(n), round(sum(revenue), 2)) for row, n, revenue in zip(found["rows"], found["customers"], found["revenue"])}
+        checks.equal(f"{name}: through the binary, the counts of the page", counts, {code: own for code, own in shown.items() if code in counts or own[0]})
+        tiers = page.cell_texts("#cross-tiers")
+        by_tier = {row[0]: [0 if cell == "·" else int(cell.replace(",", "")) for cell in row[1:]] for row in tiers}
+        checks.equal(f"{name}: the cross table against the tiers", by_tier, {row: n for row, n in zip(found["rows"], found["customers"]) if sum(n)})
+        case = page.exported("sql").split("\n", 1)[1].replace("END AS segment", "END")
+        by_name = dict(customers.select(pl.sql_expr(case).alias("segment"))["segment"].value_counts().iter_rows())
+        checks.equal(f"{name}: the exported SQL gives the same", by_name, {one: shown[code][0] for one, code in names.items() if shown[code][0]})
+
+
+def resists(checks, page, path):
+    """Names that would be code elsewhere are text here."""
+    for fragment in ("#lang=en", "#lang=zh"):
+        page.open(path, fragment)
+        text = page.js("return document.getElementById('main').textContent")
+        for name in HOSTILE:
+            checks.that(f"{name!r} is text", name in text)
+        checks.equal("no element came of it", page.js("return document.querySelectorAll('main img, main script, main b:not(.play b):not(.tip b)').length"), 0)
+    said, asked = page.complaints()
+    checks.equal("hostile names say nothing and ask nothing", (said, asked), ([], []))
+
+
+def reachable(checks, page, path):
+    """Labels, roles, headings, contrast, width: by hand, as no checker is taken along."""
+    page.open(path, "#lang=en&theme=light")
+    nameless = page.js(
+        "return [...document.querySelectorAll('button, input, select, textarea, a[href], [role=slider], [role=img], [role=region], [role=group]')]"
+        ".filter(one => !(one.getAttribute('aria-label') || one.textContent.trim() || one.getAttribute('aria-labelledby') || (one.labels && one.labels.length)))"
+        ".map(one => one.outerHTML.slice(0, 90))"
+    )
+    checks.equal("everything to use has a name", nameless, [])
+    checks.equal("one h1", page.js("return document.querySelectorAll('h1').length"), 1)
+    levels = page.js("return [...document.querySelectorAll('h1,h2,h3,h4')].map(one => Number(one.tagName[1]))")
+    checks.that("headings skip no level", all(b <= a + 1 for a, b in zip(levels, levels[1:])), str(levels))
+    checks.equal("tables without a caption", page.js("return [...document.querySelectorAll('table')].filter(one => !one.caption?.textContent).length"), 0)
+    checks.equal("ids are unique", page.js("const ids = [...document.querySelectorAll('[id]')].map(one => one.id); return ids.filter((id, at) => ids.indexOf(id) !== at)"), [])
+    sliders = page.js("return [...document.querySelectorAll('[role=slider]')].every(one => ['valuemin', 'valuemax', 'valuenow', 'valuetext', 'label'].every(key => one.getAttribute('aria-' + key)) && one.tabIndex === 0)")
+    checks.that("sliders say what they are", sliders)
+    for theme in ("light", "dark"):
+        for lang in ("en", "zh"):
+            for width in (1440, 390):
+                page.open(path, f"#lang={lang}&theme={theme}", width=width)
+                inner = page.js("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+                checks.that(f"no sideways scrolling at {width} px, {lang}, {theme}", inner[0] <= inner[1], str(inner))
+        poor = page.js(CONTRAST)
+        checks.equal(f"text has contrast, {theme}", poor, [])
+
+
+CONTRAST = """
+const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
+const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+const ground = one => { for (; one; one = one.parentElement) { const own = rgb(getComputedStyle(one).backgroundColor); if (own.length && (own.length < 4 || own[3] === 1)) return own; } return [255, 255, 255]; };
+const poor = new Set();
+for (const one of document.querySelectorAll('body *')) {
+  if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()) || one.closest('.chart, script, style, noscript, button:disabled, .quiet-region, .sr, .skip')) continue;
+  const style = getComputedStyle(one), a = light(rgb(style.color)), b = light(ground(one));
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  const big = parseFloat(style.fontSize) >= 24;
+  if (ratio < (big ? 3 : 4.5)) poor.add(`${one.tagName}.${one.className} ${ratio.toFixed(2)} ${one.textContent.slice(0, 30)}`);
+}
+return [...poor];
+"""
+
+
+def shots(page, path, folder):
+    import base64
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in (1440, 390):
+        for theme in ("light", "dark"):
+            for lang in ("en", "zh"):
+                page.open(path, f"#lang={lang}&theme={theme}", width=width)
+                # What has not been scrolled to is drawn for print, too.
+                page.js("dispatchEvent(new Event('beforeprint')); return new Promise(done => setTimeout(done, 500))")
+                height = page.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["height"]
+                clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+                image = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip})
+                (folder / f"{width}-{theme}-{lang}.png").write_bytes(base64.b64decode(image["data"]))
+
+
+COLUMNS = ["--input", ROOT / "data" / "cdnow.parquet", *"--customer customer_id --time date --amount amount --count days".split()]
+ORDERS = [*COLUMNS, "--as-of", "1998-07-01"]
+
+
+def prepare(folder):
+    """A run with rules and a run before it; a page with a backtest; a run whose names are hostile."""
+    for day in ("1998-06-01", "1998-07-01"):
+        tiermill(folder, "run", *COLUMNS, "--as-of", day, "--quiet", "--k", "5", "--rules", "eight", "--out", "out")
+    tiermill(folder, "backtest", *ORDERS, "--k", "5", "--at", "1998-01-01", "--horizon", "90d", "--resamples", "100", "--out", "backtest", "--quiet")
+    tiermill(folder, "report", "out", "--backtest", "backtest/backtest.json", "--out", "page/report.html", "--charts")
+    rows = pl.read_parquet(ROOT / "data" / "cdnow.parquet").head(20_000).rename({"amount": "<script>alert(1)</script>"})
+    rows.write_parquet(folder / "hostile.parquet")
+    names = json.dumps([name for name in HOSTILE if "'" not in name] + [HOSTILE[2]], ensure_ascii=False)
+    (folder / "hostile.toml").write_text(
+        "[input]\ninput = 'hostile.parquet'\ncustomer = 'customer_id'\ntime = 'date'\namount = '\"<script>alert(1)</script>\"'\n"
+        f"[rfm]\ncount = 'days'\n[cluster]\nk = 5\n[tiers]\ntier-names = {names}\n[output]\nout = 'hostile'\n",
+        encoding="utf-8",
+    )
+    tiermill(folder, "run", "--config", "hostile.toml", "--quiet")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--shots", type=pathlib.Path, help="keep screenshots in this folder")
+    parser.add_argument("--keep", type=pathlib.Path, help="work in this folder and leave it")
+    arguments = parser.parse_args()
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as name:
+        folder = arguments.keep.resolve() if arguments.keep else pathlib.Path(name) / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        driver = browser(pathlib.Path(name) / "profile")
+        try:
+            prepare(folder)
+            path = (folder / "out" / "current").resolve() / "report.html"
+            customers = pl.read_parquet(path.parent / "assignments.parquet")
+            page = Page(driver, checks)
+            checks.that("the page is small", path.stat().st_size <= 1_500_000, str(path.stat().st_size))
+            rebuilt = folder / "again.html"
+            tiermill(folder, "report", "out", "--out", "again.html")
+            checks.that("rebuilt from the files of the run, it is the same", rebuilt.read_bytes() == path.read_bytes())
+            checks.group("looks", looks, page, path)
+            checks.group("speaks", speaks, page, path)
+            checks.group("calibrates", calibrates, page, path, customers)
+            checks.group("exports", exports, page, path, customers, folder)
+            checks.group("resists", resists, page, (folder / "hostile" / "current").resolve() / "report.html")
+            checks.group("reachable", reachable, page, folder / "page" / "report.html")
+            if arguments.shots:
+                shots(page, folder / "page" / "report.html", arguments.shots)
+        finally:
+            driver.quit()
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    sys.exit(min(checks.failed, 1))
+
+
+if __name__ == "__main__":
+    main()
