@@ -54,7 +54,7 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "check",
     "run",
@@ -65,6 +65,7 @@ const COMMANDS: [&str; 13] = [
     "config",
     "maps",
     "rules",
+    "report",
     "generate",
     "completions",
     "man",
@@ -90,6 +91,7 @@ fn the_front_page_says_what_to_do_first_and_every_night() {
       config       Print the effective config as TOML that can be fed back
       maps         List the built-in segment maps, show one, or prove one whole
       rules        Work with rule files: freeze their cut points
+      report       Make the page of a published run again, with a backtest or charts if asked
       generate     Make orders with a known truth, any size
       completions  Print completions for a shell
       man          Print the man page, or write one per command into a folder
@@ -304,6 +306,7 @@ fn run_prints_tiers_rows_and_files() {
           assignments.parquet  a tier for every customer
           tiers.json           what the tiers are
           model.json           what `tiermill assign` needs
+          report.html          the page: one file, for any browser
           manifest.json        inputs, rows, timings, hashes
           rejected.parquet     rows that were not used, and why
         ");
@@ -483,7 +486,8 @@ fn manifest_json_has_the_keys_of_the_contract() {
     has_keys(&manifest["rows"], "read used rejected");
     has_keys(&manifest["outputs"][0], "path bytes sha256");
     let current = work.current();
-    let files = "assignments.parquet manifest.json model.json rejected.parquet tiers.json";
+    let files =
+        "assignments.parquet manifest.json model.json rejected.parquet report.html tiers.json";
     assert_eq!(names(&current).join(" "), files);
 }
 

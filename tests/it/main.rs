@@ -42,6 +42,8 @@ mod rules;
 mod compare;
 // Tiers of a day in the past, judged by what came after.
 mod backtest;
+// The page of a run: its cells, its size, its text.
+mod report;
 // What must hold for any orders.
 mod properties;
 // The nightly job from end to end, and what it publishes.
