@@ -248,32 +248,22 @@ fn again(run: &Path, backtest: Option<&Path>) -> Result<Made> {
     let model = Model::parse(&read_model(&path)?, &path)?;
     let tiers_document = document(&run.join("tiers.json"))?;
     let table = run.join("assignments.parquet");
-    let placed = labelled(&table, "tier")?;
-    let Some(customers) = &placed.customers else {
+    let labelled_tiers = labelled(&table, "tier")?;
+    let Some(customers) = &labelled_tiers.customers else {
         return Err(Error::NotFound { path: table });
     };
     let place = |name: &String| model.tiers.iter().position(|tier| tier.name == *name);
-    let places: Vec<u32> = placed.names.iter().map(|name| index(place(name))).collect();
-    let tiers: Vec<u32> = placed
+    let indices: Vec<u32> = labelled_tiers
+        .names
+        .iter()
+        .map(|name| index(place(name)))
+        .collect();
+    let tiers: Vec<u32> = labelled_tiers
         .labels
         .iter()
-        .map(|&label| places[label as usize])
+        .map(|&label| indices[label as usize])
         .collect();
-    let segments = match &model.rules {
-        None => None,
-        Some(rules) => {
-            let found = labelled(&table, "segment")?;
-            let names = rules.rules.names();
-            let place = |text: &String| names.iter().position(|name| name.en == *text);
-            let places: Vec<Option<u32>> = found
-                .names
-                .iter()
-                .map(|name| place(name).map(|at| index(Some(at))))
-                .collect();
-            let labels = found.labels.iter().map(|&label| places[label as usize]);
-            Some(labels.collect::<Vec<_>>())
-        }
-    };
+    let segments = segments(&table, &model)?;
     let run_id = folder_name(run);
     let mut others = Map::new();
     for (key, name) in OPTIONAL {
@@ -300,6 +290,23 @@ fn again(run: &Path, backtest: Option<&Path>) -> Result<Made> {
         document: tiers_document,
         others,
     }))
+}
+
+/// The segment of each customer, as an index into those of the rules.
+fn segments(table: &Path, model: &Model) -> Result<Option<Vec<Option<u32>>>> {
+    let Some(rules) = &model.rules else {
+        return Ok(None);
+    };
+    let found = labelled(table, "segment")?;
+    let names = rules.rules.names();
+    let place = |text: &String| names.iter().position(|name| name.en == *text);
+    let indices: Vec<Option<u32>> = found
+        .names
+        .iter()
+        .map(|name| place(name).map(|at| index(Some(at))))
+        .collect();
+    let labels = found.labels.iter().map(|&label| indices[label as usize]);
+    Ok(Some(labels.collect()))
 }
 
 fn labelled(table: &Path, label: &str) -> Result<Labelled> {

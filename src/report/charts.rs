@@ -115,12 +115,12 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
     };
     let none = Vec::new();
     let tiers = document["tiers"]["tiers"].as_array().unwrap_or(&none);
-    let least = tiers
+    let smallest = tiers
         .iter()
         .filter_map(|tier| tier[DIMENSIONS[dimension]]["min"].as_f64())
         .fold(edges[0], f64::min);
     // Who has the least of all still is as wide as a bar.
-    let low = place(dimension, least) - (last - first) / 80.0;
+    let low = place(dimension, smallest) - (last - first) / 80.0;
     let x = |at: f64| 16.0 + (at - low) / (last - low).max(f64::MIN_POSITIVE) * (WIDTH - 32.0);
     let start = |bin: usize| bin.checked_sub(1).map_or(low, |before| places[before]);
     let density = |bin: usize| customers[bin] as f64 / (places[bin] - start(bin)).max(1e-12);

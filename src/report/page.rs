@@ -11,7 +11,7 @@ use super::encode::{base64, escaped, script_json};
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
-/// Apache ECharts, with its licences (page/vendor/README.md).
+/// Apache `ECharts`, with its licences (page/vendor/README.md).
 const LIBRARY: &str = include_str!("page/vendor/echarts.js");
 const LICENCES: [&str; 3] = [
     include_str!("page/vendor/NOTICE-echarts"),

@@ -149,7 +149,7 @@ impl Staging<'_> {
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn text(&mut self, name: &str, text: &str) -> Result<()> {
-        self.file(name, |mut file| write_text(&mut file, text, name))
+        self.file(name, |file| write_text(file, text, name))
     }
 
     /// Files written so far, for the manifest.
