@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import polars as pl
 
@@ -55,8 +56,17 @@ class Page:
 
     def open(self, path, fragment="", width=1440, height=1000):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+        return self.go(path.as_uri() + fragment)
+
+    def go(self, address):
+        """Opens an address anew, and waits until the page has put itself together."""
         self.driver.get("about:blank")
-        self.driver.get(path.as_uri() + fragment)
+        self.driver.get(address)
+        end = time.monotonic() + 30
+        while not self.js("return document.documentElement.dataset.ready"):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{address} is not ready after 30 seconds")
+            time.sleep(0.05)
         return self
 
     def js(self, script, *arguments):
@@ -162,8 +172,7 @@ def speaks(checks, page, path):
     page.click("button[data-theme=dark]")
     checks.equal("dark after the switch", page.js("return getComputedStyle(document.body).backgroundColor"), "rgb(20, 23, 27)")
     address = page.js("return location.href")
-    page.driver.get("about:blank")
-    page.driver.get(address)
+    page.go(address)
     checks.equal("language and colours are in the address", page.js("return [document.documentElement.lang, document.documentElement.dataset.theme]"), ["zh-Hans", "dark"])
     page.open(path)
     checks.equal("without an address, the language of the browser", page.js("return document.documentElement.lang"), "en")
@@ -203,8 +212,7 @@ def calibrates(checks, page, path, customers):
     address = page.js("return location.href")
     page.click("#reset")
     checks.equal("reset", {key: page.cuts(key) for key in DIMENSIONS}, first)
-    page.driver.get("about:blank")
-    page.driver.get(address)
+    page.go(address)
     checks.equal("a link restores the cuts", {key: page.cuts(key) for key in DIMENSIONS}, full)
     page.click("#plot-f ~ .inputs .one button")
     checks.equal("a cut is removed", len(page.cuts("f")), 1)
