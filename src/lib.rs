@@ -42,6 +42,8 @@ pub mod compare;
 
 pub mod generate;
 
+pub mod report;
+
 pub mod store;
 
 pub mod pipeline;

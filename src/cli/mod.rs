@@ -17,6 +17,7 @@ mod render;
 mod rules;
 mod run;
 mod shell;
+mod sql;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -113,6 +114,8 @@ Examples:
     Maps(maps::MapsArgs),
     /// Work with rule files: freeze their cut points
     Rules(rules::RulesArgs),
+    /// Print a model as SQL: orders in, the tier of every customer out
+    Sql(sql::SqlArgs),
     /// Make orders with a known truth, any size
     Generate(generate::GenerateArgs),
     /// Print completions for a shell
@@ -255,6 +258,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Config(args) => config::config(&args),
         Command::Maps(args) => maps::maps(&args),
         Command::Rules(args) => rules::rules(&args),
+        Command::Sql(args) => sql::sql(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

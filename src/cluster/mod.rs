@@ -27,7 +27,7 @@ pub use choose::STABILITY_FLOOR;
 pub use kmeans::{KMeans, KMeansParams, KMeansValidParams};
 pub use labelled::silhouette_of_labels;
 pub use likeness::adjusted_rand;
-pub use mixture::{Likelihoods, Mixture};
+pub use mixture::{Component, Likelihoods, Mixture};
 pub use place::{Placer, Shape};
 pub use quality::{Quality, SILHOUETTE_CELLS, silhouette};
 

@@ -24,8 +24,8 @@ pub use options::{
 };
 pub use rules::{is_rule_file, with_rules};
 pub use values::{
-    Algorithm, Count, Days, Feature, Format, K, Level, Method, Monetary, Recency, Refunds, Scale,
-    Share, Transform, grouped,
+    Algorithm, Count, Days, Dialect, Feature, Format, K, Level, Method, Monetary, Recency, Refunds,
+    Scale, Share, TimeType, Transform, grouped,
 };
 
 use crate::error::Result;

@@ -9,6 +9,7 @@ mod compare;
 mod generate;
 mod model;
 mod rule_sets;
+mod sql;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
 pub use rule_sets::{Frozen, freeze, rule_set};
+pub use sql::{SqlRequest, sql};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// What each module may import, besides `config` and `error` (DESIGN §7). `lib` and `main` only declare.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("config", &[]),
     ("error", &[]),
     ("load", &[]),
@@ -23,9 +23,14 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("generate", &[]),
     ("store", &[]),
     (
+        "report",
+        &["load", "features", "cluster", "tiers", "rules", "compare"],
+    ),
+    (
         "pipeline",
         &[
             "load", "features", "cluster", "tiers", "rules", "compare", "generate", "store",
+            "report",
         ],
     ),
     // What the pipeline returns is made of the types of the stages; two small readers and writers are its own.
