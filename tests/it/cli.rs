@@ -54,7 +54,7 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "check",
     "run",
@@ -65,6 +65,7 @@ const COMMANDS: [&str; 13] = [
     "config",
     "maps",
     "rules",
+    "sql",
     "generate",
     "completions",
     "man",
@@ -90,6 +91,7 @@ fn the_front_page_says_what_to_do_first_and_every_night() {
       config       Print the effective config as TOML that can be fed back
       maps         List the built-in segment maps, show one, or prove one whole
       rules        Work with rule files: freeze their cut points
+      sql          Print a model as SQL: orders in, the tier of every customer out
       generate     Make orders with a known truth, any size
       completions  Print completions for a shell
       man          Print the man page, or write one per command into a folder

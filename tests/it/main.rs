@@ -46,6 +46,8 @@ mod backtest;
 mod properties;
 // The nightly job from end to end, and what it publishes.
 mod pipeline;
+// A model as SQL in six dialects.
+mod sql;
 // The binary as people and programs meet it.
 mod cli;
 // Every form that an order table comes in, and what becomes of each row.

@@ -50,8 +50,8 @@ pub(super) fn figures(query: &SqlQuery<'_>, speech: &Speech, steps: &mut Steps) 
         figures = figures.plain("tenure_days");
     }
     if needs(query, Feature::Aov) {
-        let units = speech.as_double(&units);
-        figures = figures.column(&format!("{units} / {factor} / orders"), "aov");
+        let total = speech.over(&speech.as_double(&units), &factor);
+        figures = figures.column(&format!("{total} / orders"), "aov");
     }
     if needs_first_order(query) {
         let first = format!("{day} - CAST(FLOOR(tenure_days) AS {})", speech.bigint);

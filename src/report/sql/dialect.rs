@@ -25,8 +25,6 @@ pub(super) struct Speech {
     pub(super) bigint: &'static str,
     pub(super) text: &'static str,
     pub(super) decimal: &'static str,
-    /// ln(1 + x), where there is a function for it.
-    log1p: Option<&'static str>,
     /// ROUND takes halves away from zero, and integers are made without rounding again.
     rounds_halves_away: bool,
 }
@@ -42,7 +40,6 @@ impl Speech {
             bigint: "BIGINT",
             text: "VARCHAR",
             decimal: "DECIMAL",
-            log1p: None,
             rounds_halves_away: true,
         };
         match dialect {
@@ -70,11 +67,9 @@ impl Speech {
                 quote: '`',
                 backslash: true,
                 text: "STRING",
-                log1p: Some("LOG1P"),
                 ..usual
             },
             Dialect::Polars => Self {
-                log1p: Some("LOG1P"),
                 rounds_halves_away: false,
                 ..usual
             },
@@ -132,11 +127,12 @@ impl Speech {
         format!("CAST({expression} AS {})", self.double)
     }
 
-    /// ln(1 + x) for x from 0.
-    pub(super) fn log1p(&self, expression: &str) -> String {
-        match self.log1p {
-            Some(function) => format!("{function}({expression})"),
-            None => format!("LN(1e0 + {expression})"),
+    /// A double that is not constant, divided by a number: rounded once, as IEEE has it.
+    pub(super) fn over(&self, expression: &str, divisor: &str) -> String {
+        match self.dialect {
+            // polars multiplies by the reciprocal of a constant, which rounds twice; so here it must not look like one.
+            Dialect::Polars => format!("{expression} / ({divisor} + 0e0 * {expression})"),
+            _ => format!("{expression} / {divisor}"),
         }
     }
 
@@ -223,8 +219,8 @@ impl Speech {
 
     /// Whole days in microseconds, rounded down.
     pub(super) fn days(&self, micros: &str) -> String {
-        let days = format!("FLOOR({} / {DAY}e0)", self.as_double(micros));
-        format!("CAST({days} AS {})", self.bigint)
+        let days = self.over(&self.as_double(micros), &format!("{DAY}e0"));
+        format!("CAST(FLOOR({days}) AS {})", self.bigint)
     }
 
     /// The midnight that begins a calendar day, in microseconds.

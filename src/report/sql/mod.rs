@@ -148,7 +148,7 @@ pub enum SqlPlaces {
 /// for a table that is none.
 pub fn sql(query: &SqlQuery<'_>) -> Result<String> {
     let speech = Speech::of(query.dialect);
-    let mut steps = Steps::new(source(query, &speech)?);
+    let mut steps = Steps::new(source(query, &speech)?, query.dialect);
     if query.filter.is_some() || query.deduplicate {
         let rows = Select::from(&steps.last()).plain("*");
         let rows = if query.deduplicate {

@@ -138,7 +138,7 @@ pub(super) fn figures(
     };
     let total = speech.as_double("SUM(units)");
     let total = match decimals {
-        Some(decimals) if decimals != 0 => format!("{total} / {}", factor(decimals)),
+        Some(decimals) if decimals != 0 => speech.over(&total, &factor(decimals)),
         _ => total,
     };
     let having = has_refunds(orders).then(|| format!("COUNT({}) > 0", of_order(orders, "time_us")));
@@ -240,8 +240,8 @@ impl Bounds {
     fn days_since(&self, micros: &str, orders: &SqlOrders<'_>, speech: &Speech) -> Result<String> {
         let elapsed = speech.as_double(&format!("({} - {micros})", self.as_of));
         Ok(match orders.recency {
-            Recency::Floor => format!("FLOOR({elapsed} / {DAY}e0)"),
-            Recency::Exact => format!("{elapsed} / {DAY}e0"),
+            Recency::Floor => format!("FLOOR({})", speech.over(&elapsed, &format!("{DAY}e0"))),
+            Recency::Exact => speech.over(&elapsed, &format!("{DAY}e0")),
             Recency::Calendar => {
                 let day = speech.day(micros, orders.zone)?;
                 speech.as_double(&format!("({} - {day})", self.day))

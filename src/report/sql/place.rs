@@ -38,7 +38,7 @@ fn scaled(query: &SqlQuery<'_>, speech: &Speech, steps: &mut Steps) {
     let mut scaled = Select::from("transformed").plain("*");
     for column in query.features {
         let name = column.name.as_str();
-        let value = transform(column, &raw(column.name, speech), speech);
+        let value = transform(column, &raw(column.name, speech));
         transformed = transformed.column(&value, &format!("t_{name}"));
         let position = match &column.quantiles {
             Some(quantiles) => position(quantiles, &format!("t_{name}")),
@@ -62,7 +62,7 @@ pub(super) fn raw(feature: Feature, speech: &Speech) -> String {
 }
 
 /// Clipping and transform of [`Fitted::apply`].
-fn transform(column: &Fitted, raw: &str, speech: &Speech) -> String {
+fn transform(column: &Fitted, raw: &str) -> String {
     let clipped = match column.winsor {
         Some([low, high]) => format!(
             "LEAST(GREATEST({raw}, {}), {})",
@@ -71,7 +71,7 @@ fn transform(column: &Fitted, raw: &str, speech: &Speech) -> String {
         ),
         None => raw.to_owned(),
     };
-    let log = speech.log1p(&format!("ABS({clipped})"));
+    let log = format!("LN(1e0 + ABS({clipped}))");
     match (column.transform, column.lambda) {
         (Transform::Log1p, _) => format!("SIGN({clipped}) * {log}"),
         (Transform::YeoJohnson, Some(lambda)) => {

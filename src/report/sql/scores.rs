@@ -130,6 +130,12 @@ fn range(measure: Measure, [low, high]: [Option<Bound>; 2], speech: &Speech) -> 
         Measure::FirstOrder => ("first_order".to_owned(), 0.0),
         Measure::FirstOrderAgo => ("(first_order - as_of_day)".to_owned(), 0.0),
     };
+    if let (Some(low), Some(high), Measure::Score(_)) = (low, high, measure)
+        && low == high
+        && low.inclusive
+    {
+        return vec![format!("{value} = {}", low.value)];
+    }
     let bound = |bound: Bound, sign: &str, toward: f64| {
         let equal = if bound.inclusive { "=" } else { "" };
         // What is rounded to the bound is the bound.

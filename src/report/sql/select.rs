@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use crate::config::Dialect;
+
 /// One SELECT.
 #[derive(Debug, Clone)]
 pub(super) struct Select {
@@ -100,14 +102,21 @@ impl Select {
 #[derive(Debug)]
 pub(super) struct Steps {
     table: String,
+    /// What stands before the parenthesis of a step of customers.
+    once: &'static str,
     steps: Vec<(&'static str, Select)>,
 }
 
 impl Steps {
     /// `table` is what the first step selects from.
-    pub(super) fn new(table: String) -> Self {
+    pub(super) fn new(table: String, dialect: Dialect) -> Self {
         Self {
             table,
+            // Postgres puts steps into each other: every use of a column would compute it anew, and so on down.
+            once: match dialect {
+                Dialect::Postgres => "MATERIALIZED ",
+                _ => "",
+            },
             steps: Vec::new(),
         }
     }
@@ -124,8 +133,15 @@ impl Steps {
 
     /// The whole query, with `last` at its end.
     pub(super) fn text(&self, last: &Select) -> String {
-        let one =
-            |(name, select): &(&str, Select)| format!("{name} AS (\n{}\n)", select.text("  "));
+        let one = |(name, select): &(&str, Select)| {
+            // Rows are looked at once; keeping them would cost as much as the table.
+            let once = if name.ends_with("_rows") {
+                ""
+            } else {
+                self.once
+            };
+            format!("{name} AS {once}(\n{}\n)", select.text("  "))
+        };
         let steps: Vec<String> = self.steps.iter().map(one).collect();
         format!("WITH {}\n{}\n", steps.join(",\n"), last.text(""))
     }
