@@ -183,7 +183,7 @@ words! {
         Duckdb = "duckdb",
         /// PostgreSQL, 14 or later.
         Postgres = "postgres",
-        /// GoogleSQL of BigQuery.
+        /// `BigQuery`.
         Bigquery = "bigquery",
         /// Snowflake.
         Snowflake = "snowflake",

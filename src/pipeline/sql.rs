@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::features::Fitted;
 use crate::load::{Facts, facts, since};
 use crate::report::sql::{SqlOrders, SqlPlaces, SqlQuery, SqlRows, Worth, sql as write};
+use crate::rules::FittedRules;
 use crate::store::read_model;
 
 /// What is asked for.
@@ -46,7 +47,7 @@ pub fn sql(request: &SqlRequest<'_>) -> Result<String> {
     let (config, has_input) = config(request, &model)?;
     check_name(&config.input.customer)?;
     model.check(&config, request.model)?;
-    let plain = model.rules.as_ref().map(|rules| rules.plain());
+    let plain = model.rules.as_ref().map(FittedRules::plain);
     write(&SqlQuery {
         dialect: request.dialect,
         table: request.table,
@@ -106,30 +107,8 @@ fn config(request: &SqlRequest<'_>, model: &Model) -> Result<(Config, bool)> {
 
 /// The definitions of a model as options.
 fn said_by(model: &Model, has_rules: bool) -> Result<Options> {
-    let (mut input, mut rfm, mut features) = (Table::new(), Table::new(), Table::new());
-    for (key, value) in &model.definitions {
-        let value = match (key.as_str(), value) {
-            ("amount", Json::String(text)) if text == "column" => continue,
-            ("count", Json::String(text)) if text != "days" => Value::from("orders"),
-            (_, Json::String(text)) => Value::from(text.as_str()),
-            (_, Json::Bool(flag)) => Value::from(*flag),
-            (_, Json::Number(number)) => match number.as_i64() {
-                Some(number) => Value::from(number),
-                None => continue,
-            },
-            _ => continue,
-        };
-        match key.as_str() {
-            "monetary" | "count" | "recency" | "refunds" | "window" => {
-                rfm.insert(key.clone(), value)
-            }
-            "monetary-of" => None,
-            _ => input.insert(key.clone(), value),
-        };
-    }
-    if model.definitions.get("level").and_then(Json::as_str) == Some("customers") {
-        rfm.insert("as-of".to_owned(), Value::from(model.as_of.as_str()));
-    }
+    let (input, rfm) = of_definitions(model);
+    let mut features = Table::new();
     of_features(model, &mut features);
     let weights = model
         .definitions
@@ -179,6 +158,35 @@ fn said_by(model: &Model, has_rules: bool) -> Result<Options> {
             found: error.to_string(),
             expected: "definitions that a config can have".to_owned(),
         })
+}
+
+/// [input] and [rfm]: which rows counted, and what R, F and M were.
+fn of_definitions(model: &Model) -> (Table, Table) {
+    let (mut input, mut rfm) = (Table::new(), Table::new());
+    for (key, value) in &model.definitions {
+        let value = match (key.as_str(), value) {
+            ("amount", Json::String(text)) if text == "column" => continue,
+            ("count", Json::String(text)) if text != "days" => Value::from("orders"),
+            (_, Json::String(text)) => Value::from(text.as_str()),
+            (_, Json::Bool(flag)) => Value::from(*flag),
+            (_, Json::Number(number)) => match number.as_i64() {
+                Some(number) => Value::from(number),
+                None => continue,
+            },
+            _ => continue,
+        };
+        match key.as_str() {
+            "monetary" | "count" | "recency" | "refunds" | "window" => {
+                rfm.insert(key.clone(), value)
+            }
+            "monetary-of" => None,
+            _ => input.insert(key.clone(), value),
+        };
+    }
+    if model.definitions.get("level").and_then(Json::as_str) == Some("customers") {
+        rfm.insert("as-of".to_owned(), Value::from(model.as_of.as_str()));
+    }
+    (input, rfm)
 }
 
 /// The columns of the space: what the first has holds for all, unless it differs.

@@ -71,6 +71,7 @@ def cdnow_cases():
         "window": "--window 365d --k 4 --recency calendar --monetary mean --rules eight",
         "yeo-johnson": "--transform yeo-johnson --scale robust --winsorise 0.01 --k 5 --count days",
         "quantile scale": "--scale quantile --transform none --k 4 --recency exact",
+        "quantiles of logarithms": "--scale quantile --k 4 --winsorise 0.01",
         "five features": "--features recency_days,frequency,monetary,tenure_days,aov --scale minmax --k 6",
         "breaks": "--method breaks --bands 3 --count days --winsorise 0.05",
         "breaks of quantiles": "--method breaks --bands 2 --scale quantile --recency exact",

@@ -34,7 +34,6 @@ pub(super) fn figures(query: &SqlQuery<'_>, speech: &Speech, steps: &mut Steps) 
     }
     steps.add("read_rows", read);
 
-    let text = format!("CAST(customer AS {})", speech.text);
     let factor = Speech::float(10_f64.powi(query.decimals.cast_signed()));
     let total = match kind {
         Monetary::Sum => "monetary".to_owned(),
@@ -59,7 +58,13 @@ pub(super) fn figures(query: &SqlQuery<'_>, speech: &Speech, steps: &mut Steps) 
             .column(&first, "first_order")
             .column(&day.to_string(), "as_of_day");
     }
-    figures = figures
+    steps.add("figures", usable(figures, speech, tenure.is_some()));
+}
+
+/// The rows that no reason rejects.
+fn usable(figures: Select, speech: &Speech, has_tenure: bool) -> Select {
+    let text = format!("CAST(customer AS {})", speech.text);
+    let figures = figures
         .filter("customer IS NOT NULL")
         .filter(&format!("{text} <> ''"))
         .filter(&format!("ABS(monetary) < {FINITE}"))
@@ -68,10 +73,11 @@ pub(super) fn figures(query: &SqlQuery<'_>, speech: &Speech, steps: &mut Steps) 
         .filter("orders >= 1e0")
         .filter("orders < 9e18")
         .filter("FLOOR(orders) = orders");
-    if tenure.is_some() {
-        figures = figures
+    if has_tenure {
+        figures
             .filter("tenure_days >= recency_days")
-            .filter(&format!("tenure_days < {FINITE}"));
+            .filter(&format!("tenure_days < {FINITE}"))
+    } else {
+        figures
     }
-    steps.add("figures", figures);
 }

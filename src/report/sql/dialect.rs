@@ -163,7 +163,9 @@ impl Speech {
                 };
                 format!("CAST(EXTRACT(EPOCH FROM {time}) * 1000000 AS BIGINT)")
             }
-            (Dialect::Bigquery, TimeType::Instant) => format!("UNIX_MICROS({column})"),
+            (Dialect::Bigquery | Dialect::Spark, TimeType::Instant) => {
+                format!("UNIX_MICROS({column})")
+            }
             (Dialect::Bigquery, _) => {
                 let cast = if text { "SAFE_CAST" } else { "CAST" };
                 format!("UNIX_MICROS(TIMESTAMP({cast}({column} AS DATETIME)))")
@@ -175,7 +177,6 @@ impl Speech {
                 let cast = if text { "TRY_CAST" } else { "CAST" };
                 format!("DATE_PART(EPOCH_MICROSECOND, {cast}({column} AS TIMESTAMP_NTZ))")
             }
-            (Dialect::Spark, TimeType::Instant) => format!("UNIX_MICROS({column})"),
             (Dialect::Spark, _) => {
                 let cast = if text { "TRY_CAST" } else { "CAST" };
                 format!(

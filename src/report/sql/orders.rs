@@ -127,34 +127,8 @@ pub(super) fn figures(
     steps: &mut Steps,
 ) -> Result<()> {
     let bounds = Bounds::new(orders, speech, steps)?;
-    let n_orders = match (orders.count, orders.order) {
-        (Count::Days, _) => format!("COUNT(DISTINCT {})", of_order(orders, "order_day")),
-        (Count::Orders, Some(_)) => format!("COUNT(DISTINCT {})", of_order(orders, "order_id")),
-        (Count::Orders | Count::Rows, _) => format!("COUNT({})", of_order(orders, "time_us")),
-    };
-    let decimals = match (&orders.worth, orders.scale) {
-        (Worth::One, _) | (_, Some(_)) => None,
-        _ => Some(query.decimals),
-    };
-    let total = speech.as_double("SUM(units)");
-    let total = match decimals {
-        Some(decimals) if decimals != 0 => speech.over(&total, &factor(decimals)),
-        _ => total,
-    };
-    let having = has_refunds(orders).then(|| format!("COUNT({}) > 0", of_order(orders, "time_us")));
-    let grouped = bounds
-        .beside(Select::from("used_rows"))
-        .plain("customer")
-        .column(&format!("MAX({})", of_order(orders, "time_us")), "last_us")
-        .column(&format!("MIN({})", of_order(orders, "time_us")), "first_us")
-        .column(&n_orders, "frequency")
-        .column(&total, "revenue")
-        .filter(&format!("time_us < {}", bounds.as_of));
-    let grouped = match &bounds.from {
-        Some(from) => grouped.filter(&format!("time_us >= {from}")),
-        None => grouped,
-    };
-    steps.add("per_customer", grouped.group_by("customer", having));
+    let grouped = per_customer(query.decimals, orders, &bounds, speech);
+    steps.add("per_customer", grouped);
 
     let aov = format!("revenue / {}", speech.as_double("frequency"));
     let monetary = match orders.monetary {
@@ -184,6 +158,38 @@ pub(super) fn figures(
     }
     steps.add("figures", figures);
     Ok(())
+}
+
+/// First and last order, their number and the total of each customer.
+fn per_customer(decimals: u32, orders: &SqlOrders<'_>, bounds: &Bounds, speech: &Speech) -> Select {
+    let n_orders = match (orders.count, orders.order) {
+        (Count::Days, _) => format!("COUNT(DISTINCT {})", of_order(orders, "order_day")),
+        (Count::Orders, Some(_)) => format!("COUNT(DISTINCT {})", of_order(orders, "order_id")),
+        (Count::Orders | Count::Rows, _) => format!("COUNT({})", of_order(orders, "time_us")),
+    };
+    let decimals = match (&orders.worth, orders.scale) {
+        (Worth::One, _) | (_, Some(_)) => None,
+        _ => Some(decimals),
+    };
+    let total = speech.as_double("SUM(units)");
+    let total = match decimals {
+        Some(decimals) if decimals != 0 => speech.over(&total, &factor(decimals)),
+        _ => total,
+    };
+    let having = has_refunds(orders).then(|| format!("COUNT({}) > 0", of_order(orders, "time_us")));
+    let grouped = bounds
+        .beside(Select::from("used_rows"))
+        .plain("customer")
+        .column(&format!("MAX({})", of_order(orders, "time_us")), "last_us")
+        .column(&format!("MIN({})", of_order(orders, "time_us")), "first_us")
+        .column(&n_orders, "frequency")
+        .column(&total, "revenue")
+        .filter(&format!("time_us < {}", bounds.as_of));
+    let grouped = match &bounds.from {
+        Some(from) => grouped.filter(&format!("time_us >= {from}")),
+        None => grouped,
+    };
+    grouped.group_by("customer", having)
 }
 
 /// As-of and the begin of the window as SQL: numbers, or columns of the step `moment`.

@@ -13,6 +13,8 @@ use crate::features::Fitted;
 
 /// Exponents of Yeo-Johnson nearer than this to 0 or 2 are written as a series: the power would lose its digits.
 const NEAR: f64 = 1e-5;
+/// How far from a quantile, relative above 1, a transformed value may lie and still be that quantile.
+const SLACK: f64 = 1e-12;
 /// A cut point that differs by less, relative above 1, is the same one.
 const SAME: f64 = 1e-9;
 
@@ -41,7 +43,14 @@ fn scaled(query: &SqlQuery<'_>, speech: &Speech, steps: &mut Steps) {
         let value = transform(column, &raw(column.name, speech));
         transformed = transformed.column(&value, &format!("t_{name}"));
         let position = match &column.quantiles {
-            Some(quantiles) => position(quantiles, &format!("t_{name}")),
+            Some(quantiles) => {
+                // A logarithm off by its last digit must not fall beside a quantile that many share.
+                let slack = match column.transform {
+                    Transform::None => 0.0,
+                    Transform::Log1p | Transform::YeoJohnson => SLACK,
+                };
+                position(quantiles, &format!("t_{name}"), slack)
+            }
             None => format!("t_{name}"),
         };
         let [center, spread, weight] =
@@ -97,7 +106,7 @@ fn power(lambda: f64, log: &str) -> String {
 }
 
 /// The quantile scale: where a value lies among ascending quantiles, 0 to 1; a search by halves.
-fn position(quantiles: &[f64], value: &str) -> String {
+fn position(quantiles: &[f64], value: &str, slack: f64) -> String {
     let last = quantiles.len().saturating_sub(1) as f64;
     // Each distinct quantile with its first and last level.
     let mut levels: Vec<(f64, usize, usize)> = Vec::new();
@@ -107,27 +116,25 @@ fn position(quantiles: &[f64], value: &str) -> String {
             _ => levels.push((quantile, level, level)),
         }
     }
-    let (Some(&(least, ..)), Some(&(greatest, ..))) = (levels.first(), levels.last()) else {
+    let (Some(&(bottom, ..)), Some(&(top, ..))) = (levels.first(), levels.last()) else {
         return Speech::float(0.0);
     };
-    let between = between(&levels, value, last);
+    let between = between(&levels, value, (last, slack));
+    let lowest = format!("{value} <= {}", beside(bottom, slack));
+    let highest = format!("{value} >= {}", beside(top, -slack));
     case(
-        vec![
-            (
-                format!("{value} <= {}", Speech::float(least)),
-                Speech::float(0.0),
-            ),
-            (
-                format!("{value} >= {}", Speech::float(greatest)),
-                Speech::float(1.0),
-            ),
-        ],
+        vec![(lowest, Speech::float(0.0)), (highest, Speech::float(1.0))],
         Some(between),
     )
 }
 
+/// A number moved by a share of itself, absolute below 1.
+fn beside(value: f64, slack: f64) -> String {
+    Speech::float(value + slack * value.abs().max(1.0))
+}
+
 /// The same strictly between the first and the last of `levels`.
-fn between(levels: &[(f64, usize, usize)], value: &str, last: f64) -> String {
+fn between(levels: &[(f64, usize, usize)], value: &str, (last, slack): (f64, f64)) -> String {
     match levels {
         [(low, _, from), (high, ..)] => format!(
             "({} + ({value} - {}) / {}) / {}",
@@ -141,13 +148,15 @@ fn between(levels: &[(f64, usize, usize)], value: &str, last: f64) -> String {
             let middle = more.len() / 2;
             let (quantile, first, to) = more[middle];
             let at = (first + to) as f64 / 2.0 / last;
-            let quantile = Speech::float(quantile);
-            let below = between(&more[..=middle], value, last);
-            let above = between(&more[middle..], value, last);
+            let below = between(&more[..=middle], value, (last, slack));
+            let above = between(&more[middle..], value, (last, slack));
             case(
                 vec![
-                    (format!("{value} < {quantile}"), below),
-                    (format!("{value} = {quantile}"), Speech::float(at)),
+                    (format!("{value} < {}", beside(quantile, -slack)), below),
+                    (
+                        format!("{value} <= {}", beside(quantile, slack)),
+                        Speech::float(at),
+                    ),
                 ],
                 Some(above),
             )
@@ -155,7 +164,7 @@ fn between(levels: &[(f64, usize, usize)], value: &str, last: f64) -> String {
     }
 }
 
-/// x_feature − value, for each feature.
+/// `x_feature` − value, for each feature.
 fn differences(query: &SqlQuery<'_>, point: &[f64]) -> Vec<String> {
     let pairs = query.features.iter().zip(point);
     pairs

@@ -86,7 +86,6 @@ fn written(key: &'static str, (text, tokens): (&str, &[Token]), speech: &Speech)
                 ));
             }
             Token::Sign(sign) => sign.clone(),
-            Token::Name(name) => speech.name(name),
             Token::Word(word) if follows_as => match data_type(word, speech) {
                 Some(known) => known.to_owned(),
                 None => {
@@ -111,7 +110,7 @@ fn written(key: &'static str, (text, tokens): (&str, &[Token]), speech: &Speech)
                     "compute the column in a view, and give `--table` and the column",
                 ));
             }
-            Token::Word(name) => speech.name(name),
+            Token::Word(name) | Token::Name(name) => speech.name(name),
         });
     }
     Ok(parts.join(" "))

@@ -104,7 +104,7 @@ pub(super) struct Steps {
     table: String,
     /// What stands before the parenthesis of a step of customers.
     once: &'static str,
-    steps: Vec<(&'static str, Select)>,
+    done: Vec<(&'static str, Select)>,
 }
 
 impl Steps {
@@ -117,18 +117,18 @@ impl Steps {
                 Dialect::Postgres => "MATERIALIZED ",
                 _ => "",
             },
-            steps: Vec::new(),
+            done: Vec::new(),
         }
     }
 
     /// What the next step selects from.
     pub(super) fn last(&self) -> String {
-        let last = self.steps.last();
+        let last = self.done.last();
         last.map_or_else(|| self.table.clone(), |(name, _)| (*name).to_owned())
     }
 
     pub(super) fn add(&mut self, name: &'static str, select: Select) {
-        self.steps.push((name, select));
+        self.done.push((name, select));
     }
 
     /// The whole query, with `last` at its end.
@@ -142,7 +142,7 @@ impl Steps {
             };
             format!("{name} AS {once}(\n{}\n)", select.text("  "))
         };
-        let steps: Vec<String> = self.steps.iter().map(one).collect();
+        let steps: Vec<String> = self.done.iter().map(one).collect();
         format!("WITH {}\n{}\n", steps.join(",\n"), last.text(""))
     }
 }
