@@ -225,7 +225,7 @@ fn of_features(model: &Model, features: &mut Table) {
     }
 }
 
-fn rows<'a>(config: &'a Config, said: Option<TimeType>, has_input: bool) -> Result<SqlRows<'a>> {
+fn rows(config: &Config, said: Option<TimeType>, has_input: bool) -> Result<SqlRows<'_>> {
     let (input, rfm) = (&config.input, &config.rfm);
     match &input.columns {
         Columns::Customers {
