@@ -132,9 +132,9 @@ pub(super) struct Pieces {
 
 fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
     let cells = &measured.cells;
-    let mut order: Vec<usize> = (0..cells.len()).collect();
-    order.sort_by_key(|&cell| (labels[cell], measured.wider[cell]));
     let k = labels.iter().max().map_or(0, |&label| label as usize + 1);
+    // By cluster and, since wider cells are numbered in the order of the cells, by wider cell.
+    let order = by_label(labels, k);
     let mut starts = vec![0; k + 1];
     let mut rows: Vec<(f64, Vec<f64>)> = Vec::new();
     let mut last = None;
@@ -147,8 +147,8 @@ fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
         }
         if let Some((weight, sums)) = rows.last_mut() {
             *weight += cells.weights[cell];
-            for (sum, x) in sums.iter_mut().zip(cells.point(cell)) {
-                *sum += cells.weights[cell] * x;
+            for (feature, sum) in sums.iter_mut().enumerate() {
+                *sum += cells.weights[cell] * cells.coordinates[feature * cells.len() + cell];
             }
         }
     }
@@ -159,6 +159,24 @@ fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
         points: Points::of_sums(&rows, cells.n_features),
         starts,
     }
+}
+
+/// Places by label, each label's in their own order.
+fn by_label(labels: &[u32], k: usize) -> Vec<usize> {
+    let mut ends = vec![0; k + 1];
+    for &label in labels {
+        ends[label as usize + 1] += 1;
+    }
+    for label in 0..k {
+        ends[label + 1] += ends[label];
+    }
+    let mut order = vec![0; labels.len()];
+    for (place, &label) in labels.iter().enumerate() {
+        let at = &mut ends[label as usize];
+        order[*at] = place;
+        *at += 1;
+    }
+    order
 }
 
 /// Mean silhouette of all rows, by all pairs (scikit-learn's `silhouette_score`). O(rows²).
