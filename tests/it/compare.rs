@@ -447,22 +447,22 @@ fn eight_customers_on_paper() {
     let value = &found.value.b;
     assert_eq!((value.top_tier.as_str(), value.top_share), ("Good", 0.5));
     close(
-        value.top_capture.unwrap(),
+        value.figures.top_capture.unwrap(),
         3050.5 / 3125.75,
         1e-12,
         "capture of the top tier",
     );
     close(
-        value.gini.unwrap(),
+        value.figures.gini.unwrap(),
         3050.5 / 3125.75 - 0.5,
         1e-12,
         "gini of two halves",
     );
-    close(value.balance.unwrap(), 1.0, 1e-12, "two halves");
+    close(value.figures.balance.unwrap(), 1.0, 1e-12, "two halves");
     assert_eq!(value.lorenz.as_ref().unwrap()[1], [0.5, 75.25 / 3125.75]);
     let recency: Vec<f64> = EIGHT.iter().map(|row| row.0).collect();
     assert_eq!(
-        value.eta2["recency_days"].as_f64(),
+        value.figures.eta2["recency_days"].as_f64(),
         eta_squared(&b.labels, &recency)
     );
 }
@@ -594,8 +594,8 @@ proptest! {
         prop_assert_eq!(found.plan.iter().map(|segment| segment.customers.after).sum::<i64>(), table.len() as i64);
         prop_assert_eq!(found.plan.iter().map(|segment| segment.customers.enter).sum::<i64>(), found.moved.customers as i64);
         let most = found.gini_of_customers.unwrap() + 1e-9;
-        prop_assert!(found.value.a.gini.unwrap() <= most && found.value.random.gini.unwrap() <= most);
-        prop_assert!((0.0..=1.0).contains(&found.value.a.top_share));
+        prop_assert!(found.value.a.figures.gini.unwrap() <= most && found.value.random.figures.gini.unwrap() <= most);
+        prop_assert!((0.0..=1.0).contains(&found.value.a.figures.top_share));
     }
 
     #[test]
@@ -607,7 +607,7 @@ proptest! {
             let (found, moves) = compared(&people, &a, b);
             prop_assert_eq!((found.moved.customers, moves.rows.len()), (0, 0));
             prop_assert_eq!(found.agreement.adjusted_rand, 1.0);
-            prop_assert_eq!(&found.value.a.eta2, &found.value.b.eta2);
+            prop_assert_eq!(&found.value.a.figures.eta2, &found.value.b.figures.eta2);
             prop_assert!(found.plan.iter().all(|segment| segment.customers.net == 0));
         }
     }
@@ -637,28 +637,31 @@ fn random_tiers_are_worth_nothing_and_the_seed_decides_them() {
     };
     let (value, floor) = (of_seed(1).a, of_seed(1).random);
     assert!(
-        0.25 < value.gini.unwrap() && floor.gini.unwrap() < 0.05,
+        0.25 < value.figures.gini.unwrap() && floor.figures.gini.unwrap() < 0.05,
         "{floor:?}"
     );
     assert!(
-        (floor.top_capture.unwrap() - value.top_share).abs() < 0.02,
+        (floor.figures.top_capture.unwrap() - value.figures.top_share).abs() < 0.02,
         "{floor:?}"
     );
-    assert!((floor.capture_20.unwrap() - 0.2).abs() < 0.02, "{floor:?}");
     assert!(
-        floor.eta2["monetary"].as_f64().unwrap() < 0.01
-            && 0.7 < value.eta2["monetary"].as_f64().unwrap()
+        (floor.figures.capture_20.unwrap() - 0.2).abs() < 0.02,
+        "{floor:?}"
     );
-    assert!(floor.silhouette.unwrap() < 0.0 && 0.0 < value.silhouette.unwrap());
+    assert!(
+        floor.figures.eta2["monetary"].as_f64().unwrap() < 0.01
+            && 0.7 < value.figures.eta2["monetary"].as_f64().unwrap()
+    );
+    assert!(floor.figures.silhouette.unwrap() < 0.0 && 0.0 < value.figures.silhouette.unwrap());
     close(
-        floor.top_share,
-        value.top_share,
+        floor.figures.top_share,
+        value.figures.top_share,
         1e-12,
         "share of the top tier",
     );
     close(
-        floor.balance.unwrap(),
-        value.balance.unwrap(),
+        floor.figures.balance.unwrap(),
+        value.figures.balance.unwrap(),
         1e-12,
         "balance",
     );
