@@ -5,7 +5,7 @@ use ndarray::Array2;
 use polars::prelude::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tiermill::cluster::{silhouette, silhouette_of_labels};
+use tiermill::cluster::{Effort, silhouette, silhouette_of_labels};
 use tiermill::compare::value::{Totals, balance, capture, eta_squared, gini, gini_of_each};
 use tiermill::compare::{
     Agreement, Comparison, CrossTable, Matching, Moves, Pairing, Space, Tiering, agreement,
@@ -295,6 +295,12 @@ fn eta_squared_and_balance_by_hand() {
     );
 }
 
+const EFFORT: Effort = Effort {
+    exact: 10_000,
+    pieces: 10_000,
+    sample: 0,
+};
+
 #[test]
 fn the_silhouette_of_any_labels_is_that_of_all_pairs() {
     let golden = golden("golden_cluster.json");
@@ -310,16 +316,17 @@ fn the_silhouette_of_any_labels_is_that_of_all_pairs() {
         let labels: Vec<u32> = (0..rows.len())
             .map(|row| (row * spread % k) as u32)
             .collect();
-        let found = silhouette_of_labels(&sketched, &labels, 10_000).unwrap();
+        let found = silhouette_of_labels(&sketched, &labels, EFFORT).unwrap();
+        assert!(found.exact && found.error.is_none());
         close(
-            found,
+            found.mean,
             silhouette(matrix.view(), &labels, k),
             1e-9,
             &format!("{k} labels"),
         );
     }
     assert_eq!(
-        silhouette_of_labels(&sketched, &vec![3; rows.len()], 10_000),
+        silhouette_of_labels(&sketched, &vec![3; rows.len()], EFFORT),
         None
     );
 }
@@ -340,18 +347,35 @@ fn among_few_pieces_the_silhouette_is_nearly_the_same() {
         .iter()
         .map(|orders| u32::from(6 < *orders))
         .collect();
+    let measured = |effort| silhouette_of_labels(&sketched, &labels, effort).unwrap();
     let (all, few) = (
-        silhouette_of_labels(&sketched, &labels, 10_000),
-        silhouette_of_labels(&sketched, &labels, 300),
+        measured(EFFORT),
+        measured(Effort {
+            exact: 0,
+            pieces: 300,
+            sample: 0,
+        }),
     );
+    assert!(all.exact && !few.exact && few.error.is_none());
     close(
-        all.unwrap(),
+        all.mean,
         silhouette(matrix.view(), &labels, 2),
         1e-9,
         "all pieces",
     );
-    assert_ne!(all, few);
-    close(few.unwrap(), all.unwrap(), 0.05, "few pieces");
+    close(few.mean, all.mean, 0.05, "few pieces");
+    // A sample of finer pieces takes most of that off, and says how much may be left.
+    let sampled = measured(Effort {
+        exact: 0,
+        pieces: 300,
+        sample: 1_000,
+    });
+    let (off, error) = ((sampled.mean - all.mean).abs(), sampled.error.unwrap());
+    assert!(!sampled.exact && 0.0 < error && error < 0.01, "{sampled:?}");
+    assert!(
+        off <= error && off < (few.mean - all.mean).abs() / 2.0,
+        "{few:?} {sampled:?} {all:?}"
+    );
 }
 
 // Who moves.
@@ -445,7 +469,10 @@ fn eight_customers_on_paper() {
         ])
     );
     let value = &found.value.b;
-    assert_eq!((value.top_tier.as_str(), value.top_share), ("Good", 0.5));
+    assert_eq!(
+        (value.top_tier.as_str(), value.figures.top_share),
+        ("Good", 0.5)
+    );
     close(
         value.figures.top_capture.unwrap(),
         3050.5 / 3125.75,
@@ -1002,6 +1029,78 @@ fn amounts_of_a_run_with_mean_monetary_are_multiplied_back() {
 }
 
 #[test]
+fn a_word_that_is_a_name_and_a_folder_means_the_name_and_says_so() {
+    let work = with_tables();
+    let plain = work
+        .tiermill("compare eight assignments.parquet --format json --quiet")
+        .success();
+    work.parquet("eight/part.parquet", grades());
+    let named = work
+        .tiermill("compare eight assignments.parquet --format json --quiet")
+        .success();
+    let document = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(document(&plain.stdout)["a"], "eight");
+    assert_eq!(
+        document(&named.stdout)["cross_table"],
+        document(&plain.stdout)["cross_table"]
+    );
+    assert!(
+        named.stderr.contains("`eight` is the built-in map; for the file or folder of that name write `./eight` [name_and_path]"),
+        "{}",
+        named.stderr
+    );
+    assert!(!plain.stderr.contains("name_and_path"), "{}", plain.stderr);
+    let folder = work
+        .tiermill("compare ./eight assignments.parquet --format json --quiet")
+        .success();
+    assert_eq!(document(&folder.stdout)["a"], "./eight");
+    assert_ne!(
+        document(&folder.stdout)["cross_table"],
+        document(&plain.stdout)["cross_table"]
+    );
+    // A name with a dot in it is no file.
+    let dotted = work
+        .tiermill("compare rfm-r-0.3 assignments.parquet --format json --quiet")
+        .success();
+    assert_eq!(document(&dotted.stdout)["a"], "rfm-r-0.3");
+}
+
+#[test]
+fn names_do_not_reach_the_terminal_raw_and_do_not_widen_tables() {
+    let work = with_tables();
+    let long = "x".repeat(300);
+    let evil = "\u{1b}[31mred\u{7}\nline \u{202e}sdrawkcab";
+    let labels: Vec<&str> = (0..4)
+        .map(|row| if row < 2 { evil } else { &long })
+        .collect();
+    let ids: Vec<String> = column_of(&assignments(), "id");
+    let ids: Vec<&String> = ids.iter().take(4).collect();
+    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+    work.parquet("evil.parquet", df!("id" => ids, "grade" => labels).unwrap());
+    let ran = work
+        .tiermill("compare evil.parquet assignments.parquet --plan --quiet")
+        .success();
+    let text = format!("{}{}", ran.stdout, ran.stderr);
+    // Colours of our own are left out where nobody looks.
+    assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    assert!(text.contains("\\u{1b}[31mred\\u{7}\\nline"), "{text}");
+    let tables = ran.stdout.lines().filter(|line| !line.starts_with("- "));
+    let widest = tables.map(|line| line.chars().count()).max().unwrap();
+    assert!(widest <= 160, "{widest}\n{}", ran.stdout);
+    let json = work
+        .tiermill("compare evil.parquet assignments.parquet --format json --quiet")
+        .success();
+    let document: Value = serde_json::from_str(&json.stdout).unwrap();
+    let rows = document["cross_table"]["rows"].as_array().unwrap();
+    assert!(rows.contains(&Value::from(evil)) && rows.contains(&Value::from(long)));
+}
+
+fn column_of(frame: &DataFrame, name: &str) -> Vec<String> {
+    let column = frame.column(name).unwrap().str().unwrap();
+    column.iter().flatten().map(str::to_owned).collect()
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_with_the_reason() {
     let work = with_tables();
     let numbers = df!("id" => [1_i64, 2], "grade" => ["a", "b"]).unwrap();
@@ -1032,6 +1131,10 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
         df!("id" => &many, "grade" => &many).unwrap(),
     );
     work.write("model.json", "{}");
+    work.write(
+        "own.toml",
+        "[rules]\nmap = 'eight'\n[rfm]\nrecency = 'floor'",
+    );
     work.write("fitted/model.json", "{}");
     work.write("published/manifest.json", "{}");
     work.write("file", "");
@@ -1094,6 +1197,9 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 
     hint: give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
     ");
+    assert_snapshot!(told("eightt assignments.parquet"), @"");
+    assert_snapshot!(told("own.toml assignments.parquet"), @"");
+    assert_snapshot!(told("gone.toml assignments.parquet"), @"");
     assert_snapshot!(told("rules assignments.parquet"), @"
     exit 2
     error: `rules` is not set
