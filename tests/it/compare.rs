@@ -808,20 +808,21 @@ fn a_comparison_as_people_read_it() {
     66.7 % of the customers are in the most frequent tier of A of their tier in B, 66.7 % the other way round
 
     Value
-                                   A       B  Random A  Random B
-     Gini of revenue           0.272   0.312     0.141     0.145
-     Top tier: revenue        72.8 %  77.7 %    54.2 %    55.4 %
-     Top tier: customers      50.0 %  50.0 %    50.0 %    50.0 %
-     Best 20 %: revenue       29.1 %  31.1 %    27.6 %    27.2 %
-     η² recency_days           0.999   0.468     0.376     0.387
-     η² frequency              0.660   0.776     0.286     0.272
-     η² monetary               0.571   0.725     0.261     0.261
-     η² recency_days, scaled   0.979   0.312     0.400     0.408
-     η² frequency, scaled      0.733   0.793     0.294     0.278
-     η² monetary, scaled       0.719   0.755     0.291     0.279
-     Silhouette                0.265  -0.098    -0.301    -0.313
-     Balance of sizes          0.921   0.921     0.921     0.921
-    Random: customers dealt at random into tiers of the sizes of A, of B. Gini 0: all tiers spend alike.
+                                   A       B         Random A         Random B
+     Gini of revenue           0.272   0.312    0.141 ± 0.114    0.145 ± 0.109
+     Top tier: revenue        72.8 %  77.7 %  54.2 % ± 13.4 %  55.4 % ± 11.7 %
+     Top tier: customers      50.0 %  50.0 %   50.0 % ± 0.0 %   50.0 % ± 0.0 %
+     Best 20 %: revenue       29.1 %  31.1 %   27.6 % ± 2.3 %   27.2 % ± 2.5 %
+     η² recency_days           0.999   0.468    0.376 ± 0.254    0.387 ± 0.245
+     η² frequency              0.660   0.776    0.286 ± 0.389    0.272 ± 0.383
+     η² monetary               0.571   0.725    0.261 ± 0.400    0.261 ± 0.393
+     η² recency_days, scaled   0.979   0.312    0.400 ± 0.186    0.408 ± 0.176
+     η² frequency, scaled      0.733   0.793    0.294 ± 0.375    0.278 ± 0.379
+     η² monetary, scaled       0.719   0.755    0.291 ± 0.380    0.279 ± 0.386
+     Silhouette                0.265  -0.098   -0.301 ± 0.191   -0.313 ± 0.187
+     Balance of sizes          0.921   0.921    0.921 ± 0.000    0.921 ± 0.000
+    Random: customers dealt at random into tiers of the sizes of A, of B: mean ± deviation between deals.
+    Gini 0: all tiers spend alike.
     No tiering can exceed a Gini of 0.367, that of single customers.
 
     2 customers (33.3 %) with a revenue of 1,450 change places; tiers are matched so that most customers stay
@@ -1084,7 +1085,10 @@ fn names_do_not_reach_the_terminal_raw_and_do_not_widen_tables() {
     // Colours of our own are left out where nobody looks.
     assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
     assert!(text.contains("\\u{1b}[31mred\\u{7}\\nline"), "{text}");
-    let tables = ran.stdout.lines().filter(|line| !line.starts_with("- "));
+    let tables = ran
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("- ") && !line.starts_with("  "));
     let widest = tables.map(|line| line.chars().count()).max().unwrap();
     assert!(widest <= 160, "{widest}\n{}", ran.stdout);
     let json = work
@@ -1197,9 +1201,25 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
 
     hint: give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
     ");
-    assert_snapshot!(told("eightt assignments.parquet"), @"");
-    assert_snapshot!(told("own.toml assignments.parquet"), @"");
-    assert_snapshot!(told("gone.toml assignments.parquet"), @"");
+    assert_snapshot!(told("eightt assignments.parquet"), @"
+    exit 2
+    error: `eightt` is no tiering: no file, folder or map has that name
+
+    hint: did you mean `eight`? Otherwise give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
+    ");
+    assert_snapshot!(told("own.toml assignments.parquet"), @"
+    exit 2
+    error: `own.toml` is a config (it has `rfm`), expected a rule file
+
+    hint: its own rules are called `rules`: `tiermill compare rules clusters --config own.toml`
+    ");
+    assert_snapshot!(told("gone.toml assignments.parquet"), @"
+    exit 2
+    error: cannot read the rule file `gone.toml`
+      Caused by: entity not found
+
+    hint: `tiermill maps` lists the built-in maps; `tiermill maps NAME --toml` prints one to begin a rule file with
+    ");
     assert_snapshot!(told("rules assignments.parquet"), @"
     exit 2
     error: `rules` is not set

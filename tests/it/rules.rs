@@ -631,6 +631,10 @@ fn a_rule_file_that_cannot_be_is_refused_with_the_place_and_what_it_could_be() {
     `mine.toml`: unknown key `recncy` in [scores] | did you mean `recency`?
     `mine.toml`: `method` in [scores.recency] is "quintile", expected "quantile", "fixed", "mean", "median", "natural-breaks", "top-percent" or "top-n"
     `mine.toml`: `bands` in [scores.recency] is 10, expected 2 to 9
+    `mine.toml`: `bands` in [scores] is 3, expected left out: only `method = "quantile" or "natural-breaks"` asks for it, and no dimension has that
+    `mine.toml`: `top` in [scores] is 20, expected left out: only `method = "top-percent" or "top-n"` asks for it, and no dimension has that
+    `mine.toml`: `cuts` in [scores] is [1, 2], expected left out: only `method = "fixed"` asks for it, and no dimension has that
+    `mine.toml`: `ties` in [scores] is "by-id", expected left out: only `method = "quantile", "top-percent" or "top-n"` asks for it, and no dimension has that
     `mine.toml`: `cuts` in [scores.monetary] is [3, 2], expected ascending cut points
     `mine.toml`: `cuts` in [scores.monetary] is missing, expected cut points, as in `[30, 90, 365]`
     `mine.toml`: `cuts` in [scores.monetary] is [3], expected left out, or `method = "fixed"`

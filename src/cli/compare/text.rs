@@ -95,7 +95,7 @@ fn comparison_text(comparison: &Comparison) -> String {
         "{TITLE}Value{TITLE:#}\n{}",
         values(comparison).trim_fmt()
     );
-    text += "Random: customers dealt at random into tiers of the sizes of A, of B: mean ± deviation between deals. Gini 0: all tiers spend alike.\n";
+    text += "Random: customers dealt at random into tiers of the sizes of A, of B: mean ± deviation between deals.\nGini 0: all tiers spend alike.\n";
     let values = [&comparison.value.a, &comparison.value.b];
     if values.iter().any(|value| !value.silhouette_exact) {
         text += "≈: approximate, measured on a sketch of the customers; ± two standard errors.\n";
