@@ -25,7 +25,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 pub use bands::{BandGrid, Bands};
 pub use choose::STABILITY_FLOOR;
 pub use kmeans::{KMeans, KMeansParams, KMeansValidParams};
-pub use labelled::silhouette_of_labels;
+pub use labelled::{Effort, Silhouette, silhouette_of_labels};
 pub use likeness::adjusted_rand;
 pub use mixture::{Likelihoods, Mixture};
 pub use place::{Placer, Shape};

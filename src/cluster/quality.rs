@@ -189,6 +189,25 @@ pub fn silhouette(matrix: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 
 
 /// Mean silhouette of weighted points: a point of weight n is n rows in one place.
 pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
+    if k < 2 {
+        return 0.0;
+    }
+    mean_of(pieces, &silhouettes(pieces, 0..pieces.points.len()))
+}
+
+/// The mean of the silhouettes of all pieces, each as often as it has rows.
+pub(super) fn mean_of(pieces: &Pieces, each: &[f64]) -> f64 {
+    let weights = &pieces.points.weights;
+    let sum: f64 = weights
+        .iter()
+        .zip(each)
+        .map(|(weight, of_one)| weight * of_one)
+        .sum();
+    sum / weights.iter().sum::<f64>()
+}
+
+/// Silhouettes of some of the pieces.
+pub(super) fn silhouettes(pieces: &Pieces, some: impl Iterator<Item = usize>) -> Vec<f64> {
     let Pieces { points, starts } = pieces;
     let size = |label: usize| {
         points.weights[starts[label]..starts[label + 1]]
@@ -197,11 +216,8 @@ pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
     };
     let clusters = starts.len() - 1;
     let sizes: Vec<f64> = (0..clusters).map(size).collect();
-    if k < 2 {
-        return 0.0;
-    }
-    let each: Vec<f64> = (0..points.len())
-        .into_par_iter()
+    let some: Vec<usize> = some.collect();
+    some.into_par_iter()
         .with_min_len(64)
         .map(|i| {
             let place = points.point(i);
@@ -209,10 +225,9 @@ pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
             let sums: Vec<f64> = (0..clusters)
                 .map(|label| points.distances(starts[label]..starts[label + 1], &place))
                 .collect();
-            points.weights[i] * of_point(&sums, &sizes, own)
+            of_point(&sums, &sizes, own)
         })
-        .collect();
-    each.iter().sum::<f64>() / sizes.iter().sum::<f64>()
+        .collect()
 }
 
 /// Silhouette of one row, of the sums of its distances to the rows of each cluster.

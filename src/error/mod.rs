@@ -434,7 +434,7 @@ pub enum Error {
         limit_days: i64,
     },
 
-    // Model file: exit code 1.
+    // Model file: exit code 1, but for a config that does not fit it.
     /// A model that cannot be read.
     #[error("`{}` is not a tiermill model", path.display())]
     ModelSyntax {
@@ -551,6 +551,7 @@ impl Error {
             | Self::BadValue { .. }
             | Self::Missing { .. }
             | Self::Conflict { .. }
+            | Self::ModelMismatch { .. }
             | Self::Expression { .. } => 2,
             Self::Rules(fault) => fault.exit_code(),
             Self::Comparison(fault) => fault.exit_code(),

@@ -17,6 +17,7 @@ mod fitted;
 mod freeze;
 mod grid;
 mod interval;
+mod meaning;
 mod proof;
 mod quintiles;
 mod scheme;
@@ -27,6 +28,7 @@ mod table;
 
 pub use built_in::{BUILT_IN, BuiltIn};
 pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
+pub use meaning::Meaning;
 pub use proof::{Overlap, Proof};
 pub use quintiles::{ScoreCuts, Scores, quintiles, score};
 pub use segment::SegmentName;

@@ -29,6 +29,9 @@ pub struct Proof {
     pub mece: bool,
     /// For each overlapping cell the segments that match, in order.
     pub overlaps: Vec<Overlap>,
+    /// Where a gap lies between two whole numbers: how to close it.
+    #[serde(skip)]
+    pub fraction: Option<String>,
 }
 
 /// A cell that several segments match.
@@ -62,6 +65,7 @@ pub(super) fn prove(rules: &RuleSet) -> Result<Proof> {
         unreachable: Vec::new(),
         mece: false,
         overlaps: Vec::new(),
+        fraction: None,
     };
     let mut reached = vec![false; rules.segments.len()];
     for (index, matches) in grid.matches.iter().enumerate() {
@@ -71,7 +75,10 @@ pub(super) fn prove(rules: &RuleSet) -> Result<Proof> {
         }
         proof.cells += 1;
         match matches.as_slice() {
-            [] => proof.uncovered.push(cell.code()),
+            [] => {
+                proof.fraction = proof.fraction.or_else(|| cell.between_whole());
+                proof.uncovered.push(cell.code());
+            }
             [first, rest @ ..] => {
                 reached[*first as usize] = true;
                 if !rest.is_empty() {

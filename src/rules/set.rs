@@ -9,10 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
 use super::condition::{Quantity, number};
+use super::meaning::Meaning;
 use super::proof::{Proof, prove};
-use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme};
+use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme, check_common};
 use super::segment::{Segment, SegmentName, check_first_orders, check_names, rename, segments};
 use super::table::{At, shortened};
+use crate::config::is_config_key;
 use crate::error::{Result, RuleFault, Warning};
 
 const TOP_KEYS: [&str; 9] = [
@@ -64,6 +66,8 @@ pub struct RuleSet {
     pub(super) allow_gaps: bool,
     pub(super) allow_overlap: bool,
     pub(super) segments: Vec<Segment>,
+    /// What R and M are where the rules are used; no part of what they say.
+    pub(super) meaning: Meaning,
     /// As it was written.
     pub(super) source: Table,
 }
@@ -128,6 +132,15 @@ impl RuleSet {
             place,
             at: "the rules".to_owned(),
         };
+        let others = |key: &&String| !TOP_KEYS.contains(&key.as_str()) && is_config_key(key);
+        if let Some(key) = table.keys().find(others) {
+            return Err(RuleFault::IsConfig {
+                place: place.to_owned(),
+                key: key.clone(),
+                has_rules: table.contains_key("rules"),
+            }
+            .into());
+        }
         at.only(table, &TOP_KEYS)?;
         let scores = at.table(table, "scores")?;
         let at_scores = At {
@@ -154,6 +167,7 @@ impl RuleSet {
             allow_gaps: at.flag(table, "allow-gaps")?,
             allow_overlap: at.flag(table, "allow-overlap")?,
             segments: Vec::new(),
+            meaning: Meaning::default(),
             source: table.clone(),
         };
         rules.segments = segments(table, &rules, &at)?;
@@ -161,6 +175,12 @@ impl RuleSet {
         check_names(&rules.segments, &at)?;
         check_first_orders(&rules.segments, &at)?;
         Ok(rules)
+    }
+
+    /// The same rules for data in which R and M are defined so; the proof asks for it.
+    #[must_use]
+    pub fn under(self, meaning: Meaning) -> Self {
+        Self { meaning, ..self }
     }
 
     /// The proof, cell by cell.
@@ -202,6 +222,7 @@ impl RuleSet {
             map: self.name.clone(),
             faults: messages.join("; "),
             allow,
+            fraction: proof.fraction,
         }
         .into())
     }
@@ -291,13 +312,11 @@ impl Serialize for RuleSet {
     }
 }
 
+/// Not proven yet: what R and M are stands elsewhere ([`RuleSet::under`]).
 impl<'de> Deserialize<'de> for RuleSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Table::deserialize(deserializer)?;
-        let rules =
-            Self::from_table(&table, Path::new("rules")).map_err(serde::de::Error::custom)?;
-        rules.check().map_err(serde::de::Error::custom)?;
-        Ok(rules)
+        Self::from_table(&table, Path::new("rules")).map_err(serde::de::Error::custom)
     }
 }
 
@@ -311,11 +330,13 @@ fn schemes(scores: &Table, at: &At<'_>) -> Result<[Scheme; 3]> {
         at.only(&own, &SCHEME_KEYS)?;
         Scheme::read(scores, &own, &at)
     };
-    Ok([
+    let schemes = [
         one(DIMENSIONS[0])?,
         one(DIMENSIONS[1])?,
         one(DIMENSIONS[2])?,
-    ])
+    ];
+    check_common(scores, &schemes, at)?;
+    Ok(schemes)
 }
 
 fn weights(scores: &Table, at: &At<'_>) -> Result<[f64; 3]> {
