@@ -10,12 +10,11 @@ use toml::{Table, Value};
 
 use super::condition::{Quantity, number};
 use super::meaning::Meaning;
-use super::proof::{Proof, prove};
 use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme, check_common};
 use super::segment::{Segment, SegmentName, check_first_orders, check_names, rename, segments};
 use super::table::{At, shortened};
 use crate::config::is_config_key;
-use crate::error::{Result, RuleFault, Warning};
+use crate::error::{Result, RuleFault};
 
 const TOP_KEYS: [&str; 9] = [
     "name",
@@ -181,50 +180,6 @@ impl RuleSet {
     #[must_use]
     pub fn under(self, meaning: Meaning) -> Self {
         Self { meaning, ..self }
-    }
-
-    /// The proof, cell by cell.
-    ///
-    /// # Errors
-    /// [`RuleFault::TooManyCells`].
-    pub fn proof(&self) -> Result<Proof> {
-        prove(self)
-    }
-
-    /// Proves the map whole, or what the file says of its holes.
-    ///
-    /// # Errors
-    /// [`RuleFault::NotWhole`] for holes and overlaps that the file does not allow.
-    pub fn check(&self) -> Result<Vec<Warning>> {
-        let proof = self.proof()?;
-        let faults = proof.faults();
-        let refused: Vec<&'static str> = faults
-            .iter()
-            .map(|fault| fault.allow)
-            .filter(|&key| match key {
-                "allow-gaps" => !self.allow_gaps,
-                _ => !self.allow_overlap,
-            })
-            .collect();
-        if refused.is_empty() {
-            let warning = |fault: &super::proof::Fault| {
-                Warning::new(
-                    fault.code,
-                    format!("map `{}`: {}", self.name, fault.message),
-                )
-            };
-            return Ok(faults.iter().map(warning).collect());
-        }
-        let mut allow = refused;
-        allow.dedup();
-        let messages: Vec<String> = faults.iter().map(|fault| fault.message.clone()).collect();
-        Err(RuleFault::NotWhole {
-            map: self.name.clone(),
-            faults: messages.join("; "),
-            allow,
-            fraction: proof.fraction,
-        }
-        .into())
     }
 
     /// Names of the segments, in order.
