@@ -11,6 +11,7 @@ mod config;
 mod generate;
 mod init;
 mod maps;
+mod plain;
 mod problem;
 mod progress;
 mod render;
@@ -28,7 +29,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use toml::{Table, Value};
 
 use crate::config::{Config, Options, RulesOptions, defaults, parse, with_rules};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, RuleFault};
+use crate::rules::RuleSet;
 
 /// The file that is read where `--config` is not given.
 const CONFIG_FILE: &str = "tiermill.toml";
@@ -137,12 +139,7 @@ struct JobArgs {
 impl JobArgs {
     /// The options of the file; none where there is no file.
     fn file(&self) -> Result<Options> {
-        let path = match &self.config {
-            Some(path) => path.clone(),
-            None if Path::new(CONFIG_FILE).exists() => PathBuf::from(CONFIG_FILE),
-            None => return Ok(Options::default()),
-        };
-        parse(&read_config(&path)?, &path)
+        config_file(self.config.as_deref())
     }
 
     /// The flags and the options of the file, both with the text of the rule files that they name. Rules by flag replace
@@ -152,8 +149,8 @@ impl JobArgs {
         if flags.rules.rules.is_some() {
             file.rules = RulesOptions::default();
         }
-        with_rules(&mut flags, &read_config)?;
-        with_rules(&mut file, &read_config)?;
+        with_rules(&mut flags, &read_rules)?;
+        with_rules(&mut file, &read_rules)?;
         Ok([flags, file])
     }
 
@@ -166,12 +163,36 @@ impl JobArgs {
     }
 }
 
+/// The options of a config file, or of the one in this folder; none where there is none.
+fn config_file(path: Option<&Path>) -> Result<Options> {
+    let path = match path {
+        Some(path) => path,
+        None if Path::new(CONFIG_FILE).exists() => Path::new(CONFIG_FILE),
+        None => return Ok(Options::default()),
+    };
+    parse(&read_config(path)?, path)
+}
+
 #[expect(clippy::disallowed_methods, reason = "cli reads the config file")]
 fn read_config(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|source| Error::ConfigRead {
         path: path.to_owned(),
         source,
     })
+}
+
+/// The text of a rule file that is sound by itself: what is wrong in it is said with its name.
+fn read_rules(path: &Path) -> Result<String> {
+    let text = read_config(path).map_err(|error| match error {
+        Error::ConfigRead { path, source } => RuleFault::Read {
+            place: path,
+            source,
+        }
+        .into(),
+        other => other,
+    })?;
+    RuleSet::read(&text, path)?;
+    Ok(text)
 }
 
 /// Parses, works, prints; the exit code is the one of DESIGN §4.

@@ -444,7 +444,7 @@ pub enum Error {
         limit_days: i64,
     },
 
-    // Model file: exit code 1.
+    // Model file: exit code 1, but for a config that does not fit it.
     /// A model that cannot be read.
     #[error("`{}` is not a tiermill model", path.display())]
     ModelSyntax {
@@ -561,6 +561,7 @@ impl Error {
             | Self::BadValue { .. }
             | Self::Missing { .. }
             | Self::Conflict { .. }
+            | Self::ModelMismatch { .. }
             | Self::Expression { .. }
             | Self::NoSql { .. } => 2,
             Self::Rules(fault) => fault.exit_code(),

@@ -17,6 +17,7 @@ mod fitted;
 mod freeze;
 mod grid;
 mod interval;
+mod meaning;
 mod plain;
 mod proof;
 mod quintiles;
@@ -28,6 +29,7 @@ mod table;
 
 pub use built_in::{BUILT_IN, BuiltIn};
 pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
+pub use meaning::Meaning;
 pub use plain::{Bound, Measure, Plain, PlainScore, PlainSegment, Terms};
 pub use proof::{Overlap, Proof};
 pub use quintiles::{ScoreCuts, Scores, quintiles, score};
