@@ -13,6 +13,7 @@
 mod built_in;
 mod condition;
 mod cuts;
+mod edges;
 mod fitted;
 mod freeze;
 mod grid;
@@ -26,6 +27,7 @@ mod show;
 mod table;
 
 pub use built_in::{BUILT_IN, BuiltIn};
+pub use edges::RuleEdges;
 pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
 pub use proof::{Overlap, Proof};
 pub use quintiles::{ScoreCuts, Scores, quintiles, score};
