@@ -1,8 +1,8 @@
 //! Numbers that people can remember.
 //!
 //! In: a number, or the cut points of a [`Line`]. Out: round ones, and how many customers change band by it.
-//! Invariant: rounded cut points ascend as they did, no band loses its last customer, and no more than a hundredth of all
-//! customers change band.
+//! Invariant: rounded cut points ascend as they did, no band loses its last customer, and neither more than a hundredth of all
+//! customers nor a tenth of a band changes places at a cut point.
 
 use crate::config::Feature;
 
@@ -10,6 +10,10 @@ use super::line::Line;
 
 /// Share of the customers that rounding may move.
 const MOST_MOVED: f64 = 0.01;
+/// Share of the smaller band at a cut point that may change places.
+const MOST_OF_BAND: f64 = 0.1;
+/// How far a cut point may go, relative to itself.
+const FARTHEST: f64 = 0.1;
 /// Digits that are tried at most.
 const DIGITS: i32 = 7;
 
@@ -33,6 +37,10 @@ pub(super) fn rounded(line: &Line, cuts: &[f64]) -> Rounded {
         let next = cuts
             .get(index + 1)
             .map_or(line.len(), |&cut| line.below(cut));
+        let smaller = (line.before(here) - line.before(low))
+            .min(line.before(next.max(here)) - line.before(here));
+        let allowed = allowed.min(smaller as f64 * MOST_OF_BAND);
+        let far = cut.abs() * FARTHEST;
         let moved = |candidate: f64| {
             let there = line.below(candidate);
             line.before(there).abs_diff(line.before(here))
@@ -43,7 +51,8 @@ pub(super) fn rounded(line: &Line, cuts: &[f64]) -> Rounded {
             let keeps_lower = taken < there || here <= low;
             let keeps_upper = there < next || next <= here;
             let ascends = round.last().is_none_or(|&last| last <= candidate);
-            keeps_lower && keeps_upper && ascends && moved(candidate) as f64 <= allowed
+            let near = (candidate - cut).abs() <= far;
+            near && keeps_lower && keeps_upper && ascends && moved(candidate) as f64 <= allowed
         };
         let found = if index
             .checked_sub(1)

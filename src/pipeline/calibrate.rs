@@ -175,10 +175,15 @@ fn write(folder: &LooseFolder, calibrated: &Calibrated) -> Result<Vec<PathBuf>> 
     ])
 }
 
-/// The model of a file, if it is for these numbers.
+/// The model of a file, if it is for these numbers. Its rules do not matter: those of the config are looked at.
 fn given(config: &Config, path: &Path) -> Result<Model> {
-    let model = Model::parse(&read_model(path)?, path)?;
-    model.check(config, path)?;
+    let mut model = Model::parse(&read_model(path)?, path)?;
+    model.rules = None;
+    let without_rules = Config {
+        rules: None,
+        ..config.clone()
+    };
+    model.check(&without_rules, path)?;
     Ok(model)
 }
 
