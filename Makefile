@@ -49,6 +49,7 @@ outside: $(VENV)/installed ## published runs, recomputed from the Parquet in Pyt
 	@$(VENV)/bin/python tests/outside/check_run.py
 	@$(VENV)/bin/python tests/outside/check_compare.py
 	@$(VENV)/bin/python tests/outside/check_backtest.py
+	@$(VENV)/bin/python tests/outside/check_calibrate.py
 
 # Nothing else should run meanwhile; ARGS are explained in tests/bench/README.md.
 bench: $(BENCH_VENV)/installed ## time and memory beside other tools, into tests/bench/RESULTS.md
