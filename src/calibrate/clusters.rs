@@ -30,6 +30,11 @@ const BOUNDS: usize = 4_096;
 /// Of so many customers at least one is in every leaf.
 const SPARSE: u64 = 5_000;
 
+/// Customers on whom bounds are moved and rounded at most.
+const TIDIED: usize = 131_072;
+/// Share of the customers that moving bounds may put right.
+const HOPE: f64 = 0.01;
+
 /// What is wanted.
 #[derive(Debug, Clone, Copy)]
 pub struct Faith {
@@ -209,16 +214,45 @@ fn table<'a>(customers: &Customers, tiered: &Tiered<'a>) -> Result<Table<'a>> {
 }
 
 /// The smallest tree that is faithful enough once its bounds are tidied; else the best of those that are small enough.
+///
+/// Bounds are tidied on a sample, which costs the same however many customers there are; what they are worth is counted on all.
 fn choose(trees: &[Pruned], table: &Table<'_>, faith: Faith) -> Tree {
+    let rows: Vec<usize> = (0..table.tiers.len())
+        .step_by(table.tiers.len().div_ceil(TIDIED))
+        .collect();
+    let tiers: Vec<u32> = rows.iter().map(|&row| table.tiers[row]).collect();
+    let some = Table {
+        features: table.features.clone(),
+        columns: table
+            .columns
+            .iter()
+            .map(|column| rows.iter().map(|&row| column[row]).collect())
+            .collect(),
+        bounds: Vec::new(),
+        tiers: &tiers,
+        k: table.k,
+    };
+    let share = rows.len() as f64 / table.tiers.len() as f64;
+    let tidy = |tree: &Tree, floor: u64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of the number of customers"
+        )]
+        let floor_of_some = (floor as f64 * share).ceil() as u64;
+        let found = tidied(tree, &some, floor_of_some);
+        // The sample may have lost a tier's last customer of a leaf: who is in which leaf is counted on all.
+        found.recounted(table)
+    };
     let n = table.tiers.len() as f64;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of the number of customers"
     )]
-    let floor = (faith.fidelity * n).ceil() as u64;
+    let floor = (faith.fidelity * n - 1e-9).ceil() as u64;
     // Bounds that are moved put some more right: trees that miss by little get their chance.
-    let hopeful = (faith.fidelity - 0.02) * n;
+    let hopeful = (faith.fidelity - HOPE) * n;
     let small = || {
         trees
             .iter()
@@ -226,15 +260,25 @@ fn choose(trees: &[Pruned], table: &Table<'_>, faith: Faith) -> Tree {
             .filter(|pruned| pruned.leaves <= faith.most)
     };
     for pruned in small().filter(|pruned| hopeful <= pruned.right as f64) {
-        let tree = tidied(&pruned.tree, table, floor);
+        let tree = tidy(&pruned.tree, floor);
         if floor <= tree.right() {
             return tree;
+        }
+        if floor <= pruned.right {
+            return pruned.tree.clone();
         }
     }
     let best = small().max_by(|a, b| a.right.cmp(&b.right).then(b.leaves.cmp(&a.leaves)));
     best.or(trees.last()).map_or_else(
         || Tree { nodes: Vec::new() },
-        |pruned| tidied(&pruned.tree, table, pruned.right),
+        |pruned| {
+            let tree = tidy(&pruned.tree, pruned.right);
+            if tree.right() < pruned.right {
+                pruned.tree.clone()
+            } else {
+                tree
+            }
+        },
     )
 }
 

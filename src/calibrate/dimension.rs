@@ -97,6 +97,19 @@ impl Schemes {
         ]
     }
 
+    fn list(&mut self, scheme: &str) -> &mut Vec<Entry> {
+        match scheme {
+            "natural-breaks" => &mut self.natural_breaks,
+            "natural-breaks-log" => &mut self.natural_breaks_log,
+            "quantile" => &mut self.quantile,
+            "mean" => &mut self.mean,
+            "median" => &mut self.median,
+            "top-percent" => &mut self.top_percent,
+            "rules" => &mut self.rules,
+            _ => &mut self.kmeans,
+        }
+    }
+
     /// The entry of a scheme with so many bands.
     pub fn entry(&self, scheme: &str, bands: usize) -> Option<&Entry> {
         let (_, entries) = self.all().into_iter().find(|&(name, _)| name == scheme)?;
@@ -177,17 +190,7 @@ pub(super) fn cut(line: &Line, cutting: &Cutting<'_>) -> Result<Schemes> {
             tiers,
             wrong_side,
         };
-        let list = match origin.scheme {
-            "natural-breaks" => &mut schemes.natural_breaks,
-            "natural-breaks-log" => &mut schemes.natural_breaks_log,
-            "quantile" => &mut schemes.quantile,
-            "mean" => &mut schemes.mean,
-            "median" => &mut schemes.median,
-            "top-percent" => &mut schemes.top_percent,
-            "rules" => &mut schemes.rules,
-            _ => &mut schemes.kmeans,
-        };
-        list.push(entry);
+        schemes.list(origin.scheme).push(entry);
     }
     Ok(schemes)
 }

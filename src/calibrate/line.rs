@@ -9,12 +9,16 @@ use rayon::prelude::*;
 use crate::config::Feature;
 use crate::error::Result;
 use crate::features::raw;
-use crate::load::Customers;
+use crate::load::{Customers, from_fixed};
 
 /// Whole values within a range as wide as this are counted and not sorted.
 const COUNTED: f64 = 65_536.0;
 /// Places for tiers beside counted values.
 const COUNTED_TIERS: usize = 1 << 22;
+
+/// Bits of a tier beside an amount, and what makes amounts positive there.
+const TIER_BITS: u32 = 16;
+const OFFSET: i64 = 1 << 46;
 
 /// The distinct values of a dimension, ascending.
 #[derive(Debug, Clone)]
@@ -95,10 +99,13 @@ impl Line {
         if values.is_empty() {
             return Ok(line);
         }
-        Ok(if countable {
-            line.counted(&values, (least, places), &customers.revenue, tiers)
-        } else {
-            line.sorted(&values, &customers.revenue, tiers.0)
+        if countable {
+            return Ok(line.counted(&values, (least, places), &customers.revenue, tiers));
+        }
+        let packed = packed(&values, customers, tiers.0);
+        Ok(match packed {
+            Some(keys) => line.unpacked(keys, customers.decimals),
+            None => line.sorted(&values, &customers.revenue, tiers.0),
         })
     }
 
@@ -128,6 +135,25 @@ impl Line {
             self.revenue.push(sums[place]);
             let pairs = (0_u32..).zip(counts.iter().copied());
             self.tiers.push(pairs.filter(|&(_, n)| 0 < n));
+        }
+        self
+    }
+
+    /// The line of [`packed`] keys.
+    fn unpacked(mut self, mut keys: Vec<u64>, decimals: u32) -> Self {
+        keys.par_sort_unstable();
+        let mut before = 0;
+        for equal in keys.chunk_by(|a, b| a >> TIER_BITS == b >> TIER_BITS) {
+            let n = equal.len() as u64;
+            before += n;
+            let units = (equal[0] >> TIER_BITS).cast_signed() - OFFSET;
+            self.values.push(from_fixed(units.into(), decimals) + 0.0);
+            self.up_to.push(before);
+            self.revenue.push(i128::from(units) * i128::from(n));
+            let tier = |key: u64| u32::try_from(key & ((1 << TIER_BITS) - 1)).unwrap_or(u32::MAX);
+            let tiers = equal.chunk_by(|a, b| a == b);
+            self.tiers
+                .push(tiers.map(|same| (tier(same[0]), same.len() as u64)));
         }
         self
     }
@@ -190,6 +216,20 @@ impl Line {
     }
 }
 
+/// Revenue and tier of every customer in one number each, where the value is the revenue: numbers are sorted in half the time
+/// that pairs with a row take, and nothing has to be looked up behind them.
+fn packed(values: &[f64], customers: &Customers, tiers: &[u32]) -> Option<Vec<u64>> {
+    let rows = values.par_iter().zip(&customers.revenue).zip(tiers);
+    rows.map(|((&value, &units), &tier)| {
+        let is_revenue = from_fixed(units.into(), customers.decimals)
+            .total_cmp(&value)
+            .is_eq();
+        let fits = is_revenue && (1 - OFFSET..OFFSET).contains(&units) && tier < 1 << TIER_BITS;
+        fits.then(|| (units + OFFSET).cast_unsigned() << TIER_BITS | u64::from(tier))
+    })
+    .collect()
+}
+
 fn place(value: f64, least: f64) -> usize {
     #[expect(
         clippy::cast_possible_truncation,
@@ -207,5 +247,42 @@ fn sortable(value: f64) -> u64 {
         bits | 1 << 63
     } else {
         !bits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_ways_to_a_line_agree() {
+        let revenue: Vec<i64> = (0..500).map(|row| row * 7_919 % 101 - 20).collect();
+        let values: Vec<f64> = revenue.iter().map(|&units| units as f64).collect();
+        let tiers: Vec<u32> = (0..500).map(|row| row % 3).collect();
+        let line = || Line {
+            feature: Feature::Monetary,
+            values: Vec::new(),
+            up_to: Vec::new(),
+            revenue: Vec::new(),
+            tiers: TierCounts::default(),
+        };
+        let keys = revenue
+            .iter()
+            .zip(&tiers)
+            .map(|(&units, &tier)| (units + OFFSET).cast_unsigned() << TIER_BITS | u64::from(tier));
+        let counted = line().counted(&values, (-20.0, 121), &revenue, (&tiers, 3));
+        let sorted = line().sorted(&values, &revenue, &tiers);
+        let unpacked = line().unpacked(keys.collect(), 0);
+        for other in [sorted, unpacked] {
+            assert_eq!(counted.values, other.values);
+            assert_eq!(counted.up_to, other.up_to);
+            assert_eq!(counted.revenue, other.revenue);
+            let tiers = |line: &Line| {
+                (0..line.len())
+                    .map(|value| line.tiers.of(value).to_vec())
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(tiers(&counted), tiers(&other));
+        }
     }
 }

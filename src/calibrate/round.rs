@@ -40,7 +40,9 @@ pub(super) fn rounded(line: &Line, cuts: &[f64]) -> Rounded {
         let smaller = (line.before(here) - line.before(low))
             .min(line.before(next.max(here)) - line.before(here));
         let allowed = allowed.min(smaller as f64 * MOST_OF_BAND);
-        let far = cut.abs() * FARTHEST;
+        // Days and orders are whole, so that one of them is always near.
+        let unit = if is_whole(line.feature) { 1.0 } else { 0.0 };
+        let far = (cut.abs() * FARTHEST).max(unit);
         let moved = |candidate: f64| {
             let there = line.below(candidate);
             line.before(there).abs_diff(line.before(here))
@@ -97,7 +99,7 @@ fn moved(line: &Line, cuts: &[f64], others: &[f64]) -> u64 {
 /// For each step of roundness, the coarsest first, the multiples on either side of a number. Days and orders stay whole.
 pub(super) fn steps(feature: Feature, value: f64) -> impl Iterator<Item = Vec<f64>> {
     const MANTISSAS: [(f64, i32); 4] = [(5.0, 0), (25.0, -1), (2.0, 0), (1.0, 0)];
-    let whole = !matches!(feature, Feature::Monetary | Feature::Aov);
+    let whole = is_whole(feature);
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the exponent of a finite number"
@@ -118,6 +120,10 @@ pub(super) fn steps(feature: Feature, value: f64) -> impl Iterator<Item = Vec<f6
                 .map(|times| scaled(times * mantissa, exponent))
                 .to_vec()
         })
+}
+
+fn is_whole(feature: Feature) -> bool {
+    !matches!(feature, Feature::Monetary | Feature::Aov)
 }
 
 /// A whole number times a power of ten, without the last digits of a power below 1.

@@ -3,11 +3,12 @@
 //! In: the [`Schemes`] of recency, frequency and monetary, and which of them is wanted. Out: [`Thresholds`] with a rule file.
 //! Invariant: the file passes its proof, and gives the segments the customers that stand beside them.
 
+use rayon::prelude::*;
 use serde::Serialize;
 use toml::{Table, Value};
 
 use super::Dimensions;
-use super::dimension::Entry;
+use super::dimension::Schemes;
 use crate::config::Feature;
 use crate::error::{Error, Result};
 use crate::load::{Customers, from_fixed};
@@ -98,8 +99,8 @@ pub(super) fn thresholds(
     let (bands, why) = bands(dimensions, scheme, wanted.bands)?;
     let cuts = dimensions
         .all()
-        .map(|(_, schemes)| cuts(schemes.entry(scheme, bands), bands));
-    // A dimension without so many values has one band, and all its cut points lie above.
+        .map(|(_, schemes)| cuts(schemes, scheme, bands));
+    // Where all are alike nothing is cut: everybody lies below.
     let cuts: Vec<Vec<f64>> = cuts
         .into_iter()
         .zip(greatest(customers))
@@ -115,7 +116,7 @@ pub(super) fn thresholds(
     let toml = rules.to_toml(
         "Made by `tiermill calibrate`; `compare`, `run --rules` and `backtest --against` take it.",
     )?;
-    let segments = figures(customers, &rules)?;
+    let segments = figures(customers, &cuts, &rules)?;
     let mut cuts = cuts.into_iter();
     let mut next = || cuts.next().unwrap_or_default();
     Ok(Thresholds {
@@ -143,9 +144,15 @@ fn greatest(customers: &Customers) -> [f64; 3] {
     ]
 }
 
-fn cuts(entry: Option<&Entry>, bands: usize) -> Option<Vec<f64>> {
-    let cuts = entry.map(|entry| entry.rounded.cut_points.clone());
-    cuts.filter(|cuts| cuts.len() + 1 == bands)
+/// The cut points for so many bands. Where there are too few values for them, those of fewer bands, the last one repeated: the
+/// best score stays what it is, and those before it are given to nobody.
+fn cuts(schemes: &Schemes, scheme: &str, bands: usize) -> Option<Vec<f64>> {
+    let fewer = (2..=bands).rev();
+    let mut found = fewer.filter_map(|bands| schemes.entry(scheme, bands));
+    let mut cuts = found.next()?.rounded.cut_points.clone();
+    let last = *cuts.last()?;
+    cuts.resize(bands - 1, last);
+    Some(cuts)
 }
 
 /// How many bands, and why.
@@ -157,11 +164,6 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result
             expected: format!("one of {}", SCHEMES.join(", ")),
         });
     }
-    let entries = |bands: usize| {
-        let all = dimensions.all().into_iter();
-        let found = all.filter_map(|(_, schemes)| schemes.entry(scheme, bands));
-        found.collect::<Vec<_>>()
-    };
     let mut there: Vec<usize> = dimensions
         .all()
         .into_iter()
@@ -172,6 +174,14 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result
         .collect();
     there.sort_unstable();
     there.dedup();
+    if there.is_empty() && scheme == "kmeans" {
+        return Err(Error::BadValue {
+            key: "scheme".to_owned(),
+            found: "`kmeans`".to_owned(),
+            expected: "another one: rules have 2 to 9 bands, and these tiers are more or fewer"
+                .to_owned(),
+        });
+    }
     if let Some(bands) = wanted {
         if there.contains(&bands) {
             return Ok((bands, "as asked for".to_owned()));
@@ -191,14 +201,21 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result
     if there.len() < 2 {
         return Ok((fewest, "the scheme has no other number of bands".to_owned()));
     }
+    Ok(elbow(dimensions, scheme))
+}
+
+/// Two bands, or three where the third is worth it.
+fn elbow(dimensions: &Dimensions, scheme: &str) -> (usize, String) {
     let fit = |bands: usize| {
-        let entries = entries(bands);
-        let sum: f64 = entries.iter().map(|entry| entry.gvf).sum();
-        sum / entries.len().max(1) as f64
+        let all = dimensions.all().into_iter();
+        let found = all.filter_map(|(_, schemes)| schemes.entry(scheme, bands));
+        let fits: Vec<f64> = found.map(|entry| entry.gvf).collect();
+        let sum: f64 = fits.iter().sum();
+        sum / fits.len().max(1) as f64
     };
     let gain = fit(3) - fit(2);
     let percent = gain * 100.0;
-    Ok(if WORTH_A_BAND <= gain && there.contains(&3) {
+    if WORTH_A_BAND <= gain {
         (
             3,
             format!("a third band explains {percent:.0} % more of the variance"),
@@ -208,7 +225,7 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result
             2,
             format!("a third band would explain {percent:.0} % more of the variance"),
         )
-    })
+    }
 }
 
 /// The map for so many bands: one that has names, else one that names each combination by its scores.
@@ -247,21 +264,53 @@ fn codes(bands: usize) -> Result<RuleSet> {
     RuleSet::from_table(&table, std::path::Path::new("codes"))
 }
 
-/// Customers and revenue of each segment.
-fn figures(customers: &Customers, rules: &FittedRules) -> Result<Vec<SegmentFigures>> {
-    let segmented = rules.segments(customers)?;
-    let mut sums = vec![(0_u64, 0_i128); segmented.names.len()];
-    for (&label, &units) in segmented.labels.iter().zip(&customers.revenue) {
-        if let Some(sum) = label.and_then(|label| sums.get_mut(label as usize)) {
-            sum.0 += 1;
-            sum.1 += i128::from(units);
+/// Customers and revenue of each segment: counted by scores, which are all that these maps look at.
+fn figures(
+    customers: &Customers,
+    cuts: &[Vec<f64>],
+    rules: &FittedRules,
+) -> Result<Vec<SegmentFigures>> {
+    const BLOCK: usize = 65_536;
+    let bands = cuts[0].len() + 1;
+    let band = |cuts: &[f64], value: f64| cuts.partition_point(|&cut| cut < value);
+    let code = |row: usize| {
+        let recency = bands - 1 - band(&cuts[0], customers.recency_days[row]);
+        let frequency = band(&cuts[1], customers.frequency[row] as f64);
+        let monetary = band(&cuts[2], customers.monetary[row]);
+        (recency * bands + frequency) * bands + monetary
+    };
+    let blocks: Vec<Vec<(u64, i128)>> = customers
+        .revenue
+        .par_chunks(BLOCK)
+        .enumerate()
+        .map(|(block, revenue)| {
+            let mut sums = vec![(0, 0); bands * bands * bands];
+            for (row, &units) in revenue.iter().enumerate() {
+                let sum: &mut (u64, i128) = &mut sums[code(block * BLOCK + row)];
+                sum.0 += 1;
+                sum.1 += i128::from(units);
+            }
+            sums
+        })
+        .collect();
+    let shown = rules.rules.show()?;
+    let mut sums = vec![(0_u64, 0_i128); shown.list.len()];
+    for block in blocks {
+        for (takers, (n, units)) in shown.takers.iter().zip(block) {
+            if let Some(sum) = takers
+                .first()
+                .and_then(|&first| sums.get_mut(first as usize))
+            {
+                sum.0 += n;
+                sum.1 += units;
+            }
         }
     }
-    let figures = segmented.names.into_iter().zip(sums);
+    let figures = shown.list.into_iter().zip(sums);
     Ok(figures
-        .map(|(name, (n, units))| SegmentFigures {
-            name: name.en,
-            name_zh: name.zh,
+        .map(|(segment, (n, units))| SegmentFigures {
+            name: segment.name,
+            name_zh: segment.name_zh,
             customers: n,
             revenue: from_fixed(units, customers.decimals),
         })

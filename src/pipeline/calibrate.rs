@@ -137,14 +137,8 @@ pub fn calibrate(
         fitted.as_ref(),
         (&asked.wanted, resampling),
     )?;
-    let columns: Vec<_> = model.features.iter().map(|column| column.name).collect();
-    let tiered = Tiered {
-        tiers: &model.tiers,
-        labels: &placements.tiers,
-        features: &columns,
-        matrix: matrix.view(),
-    };
-    let clusters_as_rules = cluster_rules(customers, &tiered, asked.faith)?;
+    let tiered = (&model, &placements, &matrix);
+    let clusters_as_rules = as_rules(customers, tiered, asked.faith)?;
     warnings.extend(doubts(&clusters_as_rules));
     let mut calibrated = Calibrated {
         calibration,
@@ -157,6 +151,22 @@ pub fn calibrate(
         calibrated.files = write(&folder, &calibrated)?;
     }
     Ok(calibrated)
+}
+
+/// The tiers of a model as rules.
+fn as_rules(
+    customers: &Customers,
+    (model, placements, matrix): (&Model, &Placements, &Array2<f64>),
+    faith: Faith,
+) -> Result<ClusterRules> {
+    let features: Vec<_> = model.features.iter().map(|column| column.name).collect();
+    let tiered = Tiered {
+        tiers: &model.tiers,
+        labels: &placements.tiers,
+        features: &features,
+        matrix: matrix.view(),
+    };
+    cluster_rules(customers, &tiered, faith)
 }
 
 fn write(folder: &LooseFolder, calibrated: &Calibrated) -> Result<Vec<PathBuf>> {

@@ -79,8 +79,9 @@ fn eight_customers_are_cut_as_on_paper() {
     assert_eq!(of(Feature::Monetary, "mean", 2), [75.0]);
     assert_eq!(of(Feature::Monetary, "median", 2), [45.0]);
     assert_eq!(of(Feature::Monetary, "natural-breaks", 2), [70.0]);
-    // log1p parts the great from the small, not the greatest from all others.
-    assert_eq!(of(Feature::Monetary, "natural-breaks-log", 2), [30.0]);
+    // 30 parts the small ones as well as 40 does; in logarithms 10 and 20 lie further from the others.
+    assert_eq!(of(Feature::Monetary, "natural-breaks", 3), [30.0, 70.0]);
+    assert_eq!(of(Feature::Monetary, "natural-breaks-log", 3), [20.0, 70.0]);
     // A fifth of eight is two: the best of them have 70 and 320, or ordered 1 and 2 days ago.
     assert_eq!(of(Feature::Monetary, "top-percent", 2), [60.0]);
     assert_eq!(of(Feature::RecencyDays, "top-percent", 2), [2.0]);
@@ -455,7 +456,7 @@ fn fidelity_is_that_of_the_rule_file_and_grows_with_the_leaves() {
             .path
             .iter()
             .any(|step| step.leaves <= most && fidelity <= step.fidelity);
-        assert_eq!(fidelity <= found.fidelity, reachable, "{fidelity}");
+        assert!(!reachable || fidelity <= found.fidelity, "{fidelity}");
         // No smaller tree was faithful enough as it grew.
         let smaller = found.path.iter().filter(|step| step.leaves < found.leaves);
         assert!(
@@ -790,15 +791,15 @@ fn what_cannot_be_is_refused_in_a_sentence() {
             "error: `bands` is 3, expected what `mean` has here: 2".to_owned()
         )
     );
-    assert_eq!(call("--model nothing.json").0, 2);
+    assert_eq!(call("--model nothing.json").0, 1);
     work.write("published/manifest.json", "{}");
     let (code, message) = call("--out published");
     assert_eq!(
         (code, message.contains("manifest.json")),
-        (2, true),
+        (1, true),
         "{message}"
     );
-    assert_eq!(call("--out orders.parquet").0, 2);
+    assert_eq!(call("--out orders.parquet").0, 1);
     work.parquet("none.parquet", orders(&[("ann", "2024-01-01", 10.0)]));
     let ran = work.tiermill(&format!(
         "calibrate --input none.parquet {COLUMNS} --quiet --out fresh"
