@@ -488,7 +488,7 @@ fn manifest_json_has_the_keys_of_the_contract() {
     has_keys(&manifest["rows"], "read used rejected");
     has_keys(&manifest["outputs"][0], "path bytes sha256");
     let current = work.current();
-    let files = "assignments.parquet manifest.json model.json rejected.parquet tiers.json";
+    let files = "assignments.parquet manifest.json model.json rejected.parquet thresholds.json thresholds.sql thresholds.toml tiers.json";
     assert_eq!(names(&current).join(" "), files);
 }
 
