@@ -50,6 +50,7 @@ outside: $(VENV)/installed ## published runs, recomputed from the Parquet in Pyt
 	@$(VENV)/bin/python tests/outside/check_compare.py
 	@$(VENV)/bin/python tests/outside/check_backtest.py
 	@$(VENV)/bin/python tests/outside/check_sql.py
+	@$(VENV)/bin/python tests/outside/check_calibrate.py
 
 notebooks: $(VENV)/installed ## the notebooks run from top to bottom and say what they said
 	@echo "== notebooks"

@@ -5,6 +5,7 @@
 
 mod assign;
 mod backtest;
+mod calibrate;
 mod check;
 mod compare;
 mod config;
@@ -105,6 +106,8 @@ For a program:
     Compare(compare::CompareArgs),
     /// Make tiers as of a day in the past, and judge them by what came after
     Backtest(backtest::BacktestArgs),
+    /// Cut points of each dimension, how sure they are, and the clusters as rules
+    Calibrate(calibrate::CalibrateArgs),
     /// Print the effective config as TOML that can be fed back
     #[command(after_help = "\
 Examples:
@@ -225,7 +228,15 @@ fn command() -> clap::Command {
         .collect();
     let of_job = |name: &str| {
         [
-            "check", "run", "fit", "assign", "compare", "backtest", "config", "freeze",
+            "check",
+            "run",
+            "fit",
+            "assign",
+            "compare",
+            "backtest",
+            "calibrate",
+            "config",
+            "freeze",
         ]
         .contains(&name)
     };
@@ -236,6 +247,9 @@ fn command() -> clap::Command {
         let loose = match command.get_name() {
             "compare" => Some("Folder for comparison.json and moved.parquet [default: none]"),
             "backtest" => Some("Folder for backtest.json and backtest.parquet [default: none]"),
+            "calibrate" => {
+                Some("Folder for thresholds.toml, .json, .sql and clusters.toml [default: none]")
+            }
             _ => None,
         };
         command.mut_args(|arg| {
@@ -276,6 +290,7 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Assign(args) => assign::assign(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Backtest(args) => backtest::backtest(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Config(args) => config::config(&args),
         Command::Maps(args) => maps::maps(&args),
         Command::Rules(args) => rules::rules(&args),
@@ -341,4 +356,16 @@ fn with_threads(threads: Option<usize>) -> Result<()> {
         again.env(name, &threads);
     }
     Err(Error::io("start", program)(again.exec()))
+}
+
+/// A number of the command line that lies in its range.
+fn within(key: &str, found: usize, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
+    if range.contains(&found) {
+        return Ok(found);
+    }
+    Err(Error::BadValue {
+        key: key.to_owned(),
+        found: found.to_string(),
+        expected: format!("{} to {}", range.start(), range.end()),
+    })
 }

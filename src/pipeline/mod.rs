@@ -5,6 +5,7 @@
 //! It prints nothing: it tells an observer which stage begins.
 
 mod backtest;
+mod calibrate;
 mod compare;
 mod generate;
 mod model;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 pub use backtest::{Asked, Backtested, backtest};
+pub use calibrate::{Calibrated, Calibrating, PastCuts, calibrate};
 pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
@@ -55,6 +57,8 @@ pub enum Stage {
     Tiers,
     /// Two tierings → what differs between them.
     Compare,
+    /// Customers and tiers → thresholds.
+    Calibrate,
     /// Everything → files.
     Write,
 }
@@ -85,6 +89,9 @@ impl Stage {
     /// The stages of each fold of a backtest, in order.
     pub const OF_BACKTEST: [Self; 3] = [Self::Load, Self::Tiers, Self::Compare];
 
+    /// The stages of a calibration, in order.
+    pub const OF_CALIBRATION: [Self; 3] = [Self::Load, Self::Cluster, Self::Calibrate];
+
     /// Its name in timings and progress.
     pub fn name(self) -> &'static str {
         match self {
@@ -93,6 +100,7 @@ impl Stage {
             Self::Cluster => "cluster",
             Self::Tiers => "tiers",
             Self::Compare => "compare",
+            Self::Calibrate => "calibrate",
             Self::Write => "write",
         }
     }
@@ -340,6 +348,14 @@ impl<'a> Job<'a> {
             comparison = self.against_rules(customers, model, placed, points)?;
         }
         (self.observe)(Stage::Write);
+        let mut thresholds = None;
+        if assign {
+            let start = Instant::now();
+            let rules = model.rules.as_ref();
+            thresholds = Some(calibrate::of_run(customers, model, &placements, rules)?);
+            let name = Stage::Calibrate.name().to_owned();
+            self.timings.insert(name, seconds(start));
+        }
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
         if assign {
@@ -354,6 +370,9 @@ impl<'a> Job<'a> {
         staging.json("tiers.json", &document)?;
         staging.json("model.json", model)?;
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
+        if let Some(found) = &thresholds {
+            calibrate::stage(&mut staging, found)?;
+        }
         if let Some(found) = &mut comparison {
             staging.json("comparison.json", &found.compared)?;
             staging.parquet("moved.parquet", &mut found.moved)?;
@@ -510,6 +529,9 @@ fn files(assign: bool, compared: bool) -> Vec<String> {
         ("assignments.parquet", assign),
         ("tiers.json", true),
         ("model.json", true),
+        ("thresholds.toml", assign),
+        ("thresholds.json", assign),
+        ("thresholds.sql", assign),
         ("comparison.json", compared),
         ("moved.parquet", compared),
         ("manifest.json", true),

@@ -13,6 +13,7 @@
 mod built_in;
 mod condition;
 mod cuts;
+mod edges;
 mod fitted;
 mod freeze;
 mod grid;
@@ -28,6 +29,7 @@ mod show;
 mod table;
 
 pub use built_in::{BUILT_IN, BuiltIn};
+pub use edges::RuleEdges;
 pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
 pub use meaning::Meaning;
 pub use plain::{Bound, Measure, Plain, PlainScore, PlainSegment, Terms};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::DataFrame;
 use serde::Serialize;
 
-use super::{create, write_json, write_parquet};
+use super::{create, write_json, write_parquet, write_text};
 use crate::error::{Error, Result};
 
 /// A folder for files that stand alone.
@@ -56,6 +56,14 @@ impl LooseFolder {
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn json(&self, name: &str, document: &impl Serialize) -> Result<PathBuf> {
         self.file(name, |file| write_json(file, document, name))
+    }
+
+    /// Writes a text, and says where it is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn text(&self, name: &str, text: &str) -> Result<PathBuf> {
+        self.file(name, |file| write_text(file, text, name))
     }
 
     fn file(&self, name: &str, write: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<PathBuf> {

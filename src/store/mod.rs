@@ -144,6 +144,14 @@ impl Staging<'_> {
         self.file(name, |file| write_json(file, document, name))
     }
 
+    /// Writes a text.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn text(&mut self, name: &str, text: &str) -> Result<()> {
+        self.file(name, |file| write_text(file, text, name))
+    }
+
     /// Files written so far, for the manifest.
     pub fn outputs(&self) -> &[OutputFile] {
         &self.outputs
@@ -316,6 +324,12 @@ fn write_json(mut file: impl Write, document: &impl Serialize, name: &str) -> Re
         .map_err(Error::io("write", name))
 }
 
+fn write_text(mut file: impl Write, text: &str, name: &str) -> Result<()> {
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.flush())
+        .map_err(Error::io("write", name))
+}
+
 #[expect(clippy::disallowed_methods, reason = "store is the code that writes")]
 fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(Error::io("create", path))
@@ -383,13 +397,35 @@ pub fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
+/// A document of all runs in a folder that have it, with their names, in the order of these. A folder without runs has none.
+///
+/// # Errors
+/// [`Error::Io`] where the system refuses.
+pub fn documents_of_runs(folder: &Path, name: &str) -> Result<Vec<(String, String)>> {
+    let runs = folder.join("runs");
+    if !runs.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&runs).map_err(Error::io("list", &runs))? {
+        let entry = entry.map_err(Error::io("list", &runs))?;
+        let run_id = entry.file_name().to_string_lossy().into_owned();
+        let document = entry.path().join(name);
+        if !run_id.starts_with(STAGING) && document.is_file() {
+            found.push((run_id, read_model(&document)?));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Reads a model file.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Io`].
 #[expect(
     clippy::disallowed_methods,
-    reason = "the model file is the one thing that store reads"
+    reason = "models and documents of runs are the one thing that store reads"
 )]
 pub fn read_model(path: &Path) -> Result<String> {
     if !path.exists() {

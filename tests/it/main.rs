@@ -42,6 +42,8 @@ mod rules;
 mod compare;
 // Tiers of a day in the past, judged by what came after.
 mod backtest;
+// Cut points of each dimension, thresholds as rule files, and the clusters as rules.
+mod calibrate;
 // What must hold for any orders.
 mod properties;
 // The nightly job from end to end, and what it publishes.
