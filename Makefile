@@ -6,7 +6,7 @@ BENCH_VENV := .venv-bench
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test fmt clippy rust docs golden outside page bench clean
+.PHONY: help run test fmt clippy rust docs golden outside page notebooks bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,7 @@ run: ## build, and make tiers of the real orders in data/
 	@cargo build --release --locked
 	@cargo run --release --locked --quiet -- run --config data/tiermill.toml
 
-test: fmt clippy rust docs golden outside page ## every check below
+test: fmt clippy rust docs golden outside page notebooks ## every check below
 
 fmt: ## the code is formatted
 	@echo "== fmt"
@@ -49,6 +49,13 @@ outside: $(VENV)/installed ## published runs, recomputed from the Parquet in Pyt
 	@$(VENV)/bin/python tests/outside/check_run.py
 	@$(VENV)/bin/python tests/outside/check_compare.py
 	@$(VENV)/bin/python tests/outside/check_backtest.py
+	@$(VENV)/bin/python tests/outside/check_sql.py
+	@$(VENV)/bin/python tests/outside/check_calibrate.py
+
+notebooks: $(VENV)/installed ## the notebooks run from top to bottom and say what they said
+	@echo "== notebooks"
+	@cargo build --locked
+	@$(VENV)/bin/python tests/notebooks/execute.py
 
 page: $(VENV)/installed ## the report page in headless Chromium: Debian's chromium and chromium-driver
 	@echo "== page"

@@ -40,6 +40,8 @@ pub mod rules;
 
 pub mod compare;
 
+pub mod calibrate;
+
 pub mod generate;
 
 pub mod report;

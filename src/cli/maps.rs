@@ -1,18 +1,19 @@
 //! `tiermill maps`.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstyle::{Ansi256Color, Color, Style};
 use clap::Args;
 use serde::Serialize;
 
+use super::plain::{name as short, plain};
 use super::render::{count, table};
-use super::{print, print_json, read_config};
-use crate::config::{Format, is_rule_file};
-use crate::error::Result;
-use crate::rules::{BUILT_IN, BuiltIn, Proof, RuleSet, ShownMap};
+use super::{config_file, print, print_json, read_rules};
+use crate::config::{Format, Level, is_rule_file};
+use crate::error::{Error, Result};
+use crate::rules::{BUILT_IN, BuiltIn, Meaning, Proof, RuleSet, ShownMap};
 
 /// Arguments of `tiermill maps`.
 #[derive(Debug, Args)]
@@ -38,9 +39,13 @@ pub(super) struct MapsArgs {
     /// Tables for people, or one JSON document for programs
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
+    /// Config file that says what recency and monetary are [default: tiermill.toml in this folder, if there is one]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 pub(super) fn maps(args: &MapsArgs) -> Result<ExitCode> {
+    let read = |map: &str| Ok::<_, Error>(read(map)?.under(meaning(args.config.as_deref())?));
     match (&args.map, &args.check) {
         (_, Some(map)) => check(&read(map)?, args.format),
         (Some(map), None) if args.toml => show_toml(map),
@@ -53,10 +58,21 @@ pub(super) fn maps(args: &MapsArgs) -> Result<ExitCode> {
 fn read(map: &str) -> Result<RuleSet> {
     if is_rule_file(map) {
         let path = Path::new(map);
-        RuleSet::read(&read_config(path)?, path)
+        RuleSet::read(&read_rules(path)?, path)
     } else {
         RuleSet::built_in(map)
     }
+}
+
+/// What recency and monetary are in the config; as always where there is none.
+fn meaning(config: Option<&Path>) -> Result<Meaning> {
+    let options = config_file(config)?;
+    let usual = Meaning::default();
+    Ok(Meaning {
+        recency: options.rfm.recency.unwrap_or(usual.recency),
+        monetary: options.rfm.monetary.unwrap_or(usual.monetary),
+        ready: options.input.level == Some(Level::Customers),
+    })
 }
 
 /// `maps --format json`.
@@ -144,7 +160,7 @@ fn check(rules: &RuleSet, format: Format) -> Result<ExitCode> {
 fn proof_text(proof: &Proof) -> String {
     let mut text = format!(
         "{TITLE}{}{TITLE:#}: {} cells, {} segments\n",
-        proof.map,
+        plain(&proof.map),
         count(proof.cells as u64),
         proof.segments
     );
@@ -156,6 +172,9 @@ fn proof_text(proof: &Proof) -> String {
     if !proof.uncovered.is_empty() {
         let _ = writeln!(text, "\n{} uncovered:", proof.uncovered.len());
         text += &listed(&proof.uncovered);
+        if let Some(how) = &proof.fraction {
+            let _ = writeln!(text, "  {how}");
+        }
     }
     if !proof.overlaps.is_empty() {
         let _ = writeln!(
@@ -164,7 +183,12 @@ fn proof_text(proof: &Proof) -> String {
             proof.overlaps.len()
         );
         for overlap in &proof.overlaps {
-            let _ = writeln!(text, "  {}: {}", overlap.code, overlap.segments.join(" > "));
+            let _ = writeln!(
+                text,
+                "  {}: {}",
+                overlap.code,
+                plain(&overlap.segments.join(" > "))
+            );
         }
     }
     if !proof.unreachable.is_empty() {
@@ -179,13 +203,13 @@ fn listed(words: &[String]) -> String {
     const WIDTH: usize = 76;
     let mut text = String::new();
     let mut line = String::new();
-    for word in words {
+    for word in words.iter().map(|word| plain(word)) {
         let long = word.contains(' ');
         if !line.is_empty() && (long || WIDTH < line.len() + word.len()) {
             let _ = writeln!(text, "  {}", line.trim_end());
             line.clear();
         }
-        line += word;
+        line += &word;
         line.push(' ');
     }
     let _ = writeln!(text, "  {}", line.trim_end());
@@ -195,8 +219,7 @@ fn listed(words: &[String]) -> String {
 fn show_toml(map: &str) -> Result<ExitCode> {
     if is_rule_file(map) {
         let path = Path::new(map);
-        let text = read_config(path)?;
-        RuleSet::read(&text, path)?;
+        let text = read_rules(path)?;
         print(&text)?;
     } else {
         print(BuiltIn::find(map)?.text)?;
@@ -218,10 +241,10 @@ fn show(rules: &RuleSet, format: Format) -> Result<ExitCode> {
 /// Title, grid, segments, and what is proven.
 fn shown(map: &ShownMap) -> String {
     let chinese = map.name_zh.as_ref();
-    let chinese = chinese.map_or_else(String::new, |name| format!("  {name}"));
-    let mut text = format!("{TITLE}{}{TITLE:#}{chinese}\n", map.name);
+    let chinese = chinese.map_or_else(String::new, |name| format!("  {}", plain(name)));
+    let mut text = format!("{TITLE}{}{TITLE:#}{chinese}\n", plain(&map.name));
     for line in textwrapped(&map.description) {
-        let _ = writeln!(text, "{line}");
+        let _ = writeln!(text, "{}", plain(&line));
     }
     let of_scores = map.is_of_scores() && (1..=3).contains(&map.axes.len());
     if of_scores {
@@ -237,7 +260,7 @@ fn shown(map: &ShownMap) -> String {
             proof.uncovered.len(),
             proof.overlapping.len(),
             proof.unreachable.len(),
-            proof.map
+            plain(&proof.map)
         )
     };
     let _ = writeln!(text, "\n{verdict}");
@@ -344,12 +367,12 @@ fn segments(map: &ShownMap, of_scores: bool) -> String {
             let _ = write!(cells, "{between}…");
         }
         if !segment.aliases.is_empty() {
-            let _ = write!(cells, "  also: {}", segment.aliases.join(", "));
+            let _ = write!(cells, "  also: {}", plain(&segment.aliases.join(", ")));
         }
-        text.add_row([
+        text.add_lines([
             mark,
-            segment.name.clone(),
-            segment.name_zh.clone(),
+            short(&segment.name),
+            short(&segment.name_zh),
             segment.cells.len().to_string(),
             cells,
         ]);

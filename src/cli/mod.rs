@@ -5,12 +5,14 @@
 
 mod assign;
 mod backtest;
+mod calibrate;
 mod check;
 mod compare;
 mod config;
 mod generate;
 mod init;
 mod maps;
+mod plain;
 mod problem;
 mod progress;
 mod render;
@@ -18,6 +20,7 @@ mod report;
 mod rules;
 mod run;
 mod shell;
+mod sql;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -28,7 +31,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use toml::{Table, Value};
 
 use crate::config::{Config, Options, RulesOptions, defaults, parse, with_rules};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, RuleFault};
+use crate::rules::RuleSet;
 
 /// The file that is read where `--config` is not given.
 const CONFIG_FILE: &str = "tiermill.toml";
@@ -103,6 +107,8 @@ For a program:
     Compare(compare::CompareArgs),
     /// Make tiers as of a day in the past, and judge them by what came after
     Backtest(backtest::BacktestArgs),
+    /// Cut points of each dimension, how sure they are, and the clusters as rules
+    Calibrate(calibrate::CalibrateArgs),
     /// Print the effective config as TOML that can be fed back
     #[command(after_help = "\
 Examples:
@@ -116,6 +122,8 @@ Examples:
     Rules(rules::RulesArgs),
     /// Make the page of a published run again, with a backtest or charts if asked
     Report(report::ReportArgs),
+    /// Print a model as SQL: orders in, the tier of every customer out
+    Sql(sql::SqlArgs),
     /// Make orders with a known truth, any size
     Generate(generate::GenerateArgs),
     /// Print completions for a shell
@@ -137,12 +145,7 @@ struct JobArgs {
 impl JobArgs {
     /// The options of the file; none where there is no file.
     fn file(&self) -> Result<Options> {
-        let path = match &self.config {
-            Some(path) => path.clone(),
-            None if Path::new(CONFIG_FILE).exists() => PathBuf::from(CONFIG_FILE),
-            None => return Ok(Options::default()),
-        };
-        parse(&read_config(&path)?, &path)
+        config_file(self.config.as_deref())
     }
 
     /// The flags and the options of the file, both with the text of the rule files that they name. Rules by flag replace
@@ -152,8 +155,8 @@ impl JobArgs {
         if flags.rules.rules.is_some() {
             file.rules = RulesOptions::default();
         }
-        with_rules(&mut flags, &read_config)?;
-        with_rules(&mut file, &read_config)?;
+        with_rules(&mut flags, &read_rules)?;
+        with_rules(&mut file, &read_rules)?;
         Ok([flags, file])
     }
 
@@ -166,12 +169,36 @@ impl JobArgs {
     }
 }
 
+/// The options of a config file, or of the one in this folder; none where there is none.
+fn config_file(path: Option<&Path>) -> Result<Options> {
+    let path = match path {
+        Some(path) => path,
+        None if Path::new(CONFIG_FILE).exists() => Path::new(CONFIG_FILE),
+        None => return Ok(Options::default()),
+    };
+    parse(&read_config(path)?, path)
+}
+
 #[expect(clippy::disallowed_methods, reason = "cli reads the config file")]
 fn read_config(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|source| Error::ConfigRead {
         path: path.to_owned(),
         source,
     })
+}
+
+/// The text of a rule file that is sound by itself: what is wrong in it is said with its name.
+fn read_rules(path: &Path) -> Result<String> {
+    let text = read_config(path).map_err(|error| match error {
+        Error::ConfigRead { path, source } => RuleFault::Read {
+            place: path,
+            source,
+        }
+        .into(),
+        other => other,
+    })?;
+    RuleSet::read(&text, path)?;
+    Ok(text)
 }
 
 /// Parses, works, prints; the exit code is the one of DESIGN §4.
@@ -204,7 +231,15 @@ fn command() -> clap::Command {
         .collect();
     let of_job = |name: &str| {
         [
-            "check", "run", "fit", "assign", "compare", "backtest", "config", "freeze",
+            "check",
+            "run",
+            "fit",
+            "assign",
+            "compare",
+            "backtest",
+            "calibrate",
+            "config",
+            "freeze",
         ]
         .contains(&name)
     };
@@ -215,6 +250,9 @@ fn command() -> clap::Command {
         let loose = match command.get_name() {
             "compare" => Some("Folder for comparison.json and moved.parquet [default: none]"),
             "backtest" => Some("Folder for backtest.json and backtest.parquet [default: none]"),
+            "calibrate" => {
+                Some("Folder for thresholds.toml, .json, .sql and clusters.toml [default: none]")
+            }
             _ => None,
         };
         command.mut_args(|arg| {
@@ -255,10 +293,12 @@ fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Assign(args) => assign::assign(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Backtest(args) => backtest::backtest(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Config(args) => config::config(&args),
         Command::Maps(args) => maps::maps(&args),
         Command::Rules(args) => rules::rules(&args),
         Command::Report(args) => report::report(&args),
+        Command::Sql(args) => sql::sql(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
@@ -320,4 +360,16 @@ fn with_threads(threads: Option<usize>) -> Result<()> {
         again.env(name, &threads);
     }
     Err(Error::io("start", program)(again.exec()))
+}
+
+/// A number of the command line that lies in its range.
+fn within(key: &str, found: usize, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
+    if range.contains(&found) {
+        return Ok(found);
+    }
+    Err(Error::BadValue {
+        key: key.to_owned(),
+        found: found.to_string(),
+        expected: format!("{} to {}", range.start(), range.end()),
+    })
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
 
+use super::plain::plain_lines;
 use crate::error::{Error, Warning};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -14,20 +15,21 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
 /// `error: what`, the causes, and after a blank line `hint: what to do`.
 pub(super) fn print_error(error: &Error) {
-    let mut text = format!("{ERROR}error{ERROR:#}: {error}\n");
+    let said = plain_lines(&error.to_string());
+    let mut text = format!("{ERROR}error{ERROR:#}: {said}\n");
     let mut source = std::error::Error::source(error);
     let mut told = String::new();
     while let Some(cause) = source {
         let reason = reason(&cause.to_string());
         // polars wraps an error into itself.
         if reason != told {
-            let _ = writeln!(text, "  Caused by: {reason}");
+            let _ = writeln!(text, "  Caused by: {}", plain_lines(&reason));
         }
         told = reason;
         source = cause.source();
     }
     if let Some(hint) = error.hint() {
-        let _ = write!(text, "\n{HINT}hint{HINT:#}: {hint}\n");
+        let _ = write!(text, "\n{HINT}hint{HINT:#}: {}\n", plain_lines(&hint));
     }
     print(&text);
 }
@@ -50,7 +52,8 @@ pub(super) fn print_warnings(warnings: &[Warning]) {
     for warning in warnings.iter().filter(|warning| !warning.note) {
         print(&format!(
             "{WARNING}warning{WARNING:#}: {} [{}]\n",
-            warning.message, warning.code
+            plain_lines(&warning.message),
+            warning.code
         ));
     }
 }

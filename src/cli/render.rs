@@ -4,10 +4,9 @@ use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
 use anstyle::Style;
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
 
 use super::compare::summary;
+use super::plain::{Table, name, plain, width};
 use crate::cluster::Quality;
 use crate::config::{Share, grouped};
 use crate::load::Reconciliation;
@@ -51,7 +50,7 @@ pub(super) fn report(report: &Report, explain: bool) -> String {
     let _ = writeln!(
         text,
         "{TITLE}Published{TITLE:#} {}",
-        folded(&report.directory).display()
+        plain(&folded(&report.directory).display().to_string())
     );
     for file in &report.files {
         let _ = writeln!(text, "  {:<20} {}", file, purpose(file));
@@ -86,6 +85,9 @@ fn purpose(file: &str) -> &'static str {
         "assignments.parquet" => "a tier for every customer",
         "tiers.json" => "what the tiers are",
         "model.json" => "what `tiermill assign` needs",
+        "thresholds.toml" => "cut points as a rule file",
+        "thresholds.json" => "all cut points, with intervals",
+        "thresholds.sql" => "cut points as SQL",
         "manifest.json" => "inputs, rows, timings, hashes",
         "comparison.json" => "the rules against the tiers",
         "moved.parquet" => "who changes places between the two",
@@ -115,8 +117,8 @@ fn tier_table(tiers: &[TierProfile]) -> Table {
     for tier in tiers {
         table.add_row(vec![
             tier.rank.to_string(),
-            tier.name.clone(),
-            tier.name_zh.clone(),
+            name(&tier.name),
+            name(&tier.name_zh),
             tier.code.clone(),
             count(tier.customers),
             percent(tier.customer_share),
@@ -199,15 +201,7 @@ fn reconciliation(rows: &Reconciliation) -> String {
 
 /// A table without lines; `true` aligns a column to the right.
 pub(super) fn table(columns: &[(&str, bool)]) -> Table {
-    let mut table = Table::new();
-    table.load_style(NOTHING);
-    table.set_header(columns.iter().map(|(name, _)| *name));
-    for (index, (_, right)) in columns.iter().enumerate() {
-        if let (Some(column), true) = (table.column_mut(index), *right) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+    Table::new(columns)
 }
 
 /// 69,659.
@@ -261,11 +255,7 @@ pub(super) fn none() -> String {
 /// A sentence in lines that fit a terminal of 120 columns, the later ones indented. Wide characters count twice.
 pub(super) fn wrapped(sentence: &str) -> String {
     const WIDTH: usize = 116;
-    let width = |word: &str| -> usize {
-        word.chars()
-            .map(|c| if '\u{1100}' <= c { 2 } else { 1 })
-            .sum()
-    };
+    let sentence = plain(sentence);
     let mut text = String::new();
     let mut used = 0;
     for word in sentence.split(' ') {

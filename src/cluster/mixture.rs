@@ -129,6 +129,17 @@ impl Likelihoods {
         (index, if margin.is_finite() { margin } else { 1.0 })
     }
 
+    /// The components as sums of squares.
+    pub fn components(&self) -> Vec<Component> {
+        let d = self.means.ncols();
+        let component = |(index, factor): (usize, &Vec<f64>)| Component {
+            height: self.heights[index],
+            mean: self.means.row(index).to_vec(),
+            whitening: inverse(factor, d),
+        };
+        self.factors.iter().enumerate().map(component).collect()
+    }
+
     /// Squared Mahalanobis distance, by forward substitution.
     fn mahalanobis(&self, component: usize, row: ArrayView1<'_, f64>) -> f64 {
         let d = self.means.ncols();
@@ -140,6 +151,35 @@ impl Likelihoods {
         }
         solved.iter().map(|value| value * value).sum()
     }
+}
+
+/// A component: the logarithm of its share times density at x is, but for a term that all have in common,
+/// `height` − ½ Σᵢ (Σⱼ `whitening`ᵢⱼ (xⱼ − `mean`ⱼ))².
+#[derive(Debug, Clone, PartialEq)]
+pub struct Component {
+    /// Logarithm of weight over the root of the determinant.
+    pub height: f64,
+    /// In the scaled space.
+    pub mean: Vec<f64>,
+    /// Row *i* has *i* + 1 entries: the inverse of the lower Cholesky factor of the covariance.
+    pub whitening: Vec<Vec<f64>>,
+}
+
+/// The rows of the inverse of a lower triangular matrix, up to the diagonal.
+fn inverse(factor: &[f64], d: usize) -> Vec<Vec<f64>> {
+    let mut rows: Vec<Vec<f64>> = Vec::with_capacity(d);
+    for i in 0..d {
+        let diagonal = factor[i * d + i];
+        let mut row: Vec<f64> = (0..i)
+            .map(|j| {
+                let known: f64 = (j..i).map(|l| factor[i * d + l] * rows[l][j]).sum();
+                -known / diagonal
+            })
+            .collect();
+        row.push(1.0 / diagonal);
+        rows.push(row);
+    }
+    rows
 }
 
 /// Lower factor of a symmetric positive definite matrix.
@@ -216,5 +256,16 @@ mod tests {
         // (1, −1) lies across the ellipse: xᵀ Σ⁻¹ x = 2; (1, 1) along it: 2/3.
         assert!((likelihoods.mahalanobis(0, array![2.0, 0.0].view()) - 2.0).abs() < 1e-12);
         assert!((likelihoods.mahalanobis(0, array![2.0, 2.0].view()) - 2.0 / 3.0).abs() < 1e-12);
+        // The same as a sum of squares.
+        let component = &likelihoods.components()[0];
+        for (x, y) in [(2.0, 0.0), (2.0, 2.0), (-3.0, 7.5)] {
+            let off = [x - component.mean[0], y - component.mean[1]];
+            let squares = component.whitening.iter().map(|row| {
+                let side: f64 = row.iter().zip(off).map(|(a, b)| a * b).sum();
+                side * side
+            });
+            let distance = likelihoods.mahalanobis(0, array![x, y].view());
+            assert!((squares.sum::<f64>() - distance).abs() < 1e-12, "{x}, {y}");
+        }
     }
 }

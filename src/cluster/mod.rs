@@ -25,9 +25,9 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 pub use bands::{BandGrid, Bands};
 pub use choose::STABILITY_FLOOR;
 pub use kmeans::{KMeans, KMeansParams, KMeansValidParams};
-pub use labelled::silhouette_of_labels;
+pub use labelled::{Effort, Silhouette, silhouette_of_labels};
 pub use likeness::adjusted_rand;
-pub use mixture::{Likelihoods, Mixture};
+pub use mixture::{Component, Likelihoods, Mixture};
 pub use place::{Placer, Shape};
 pub use quality::{Quality, SILHOUETTE_CELLS, silhouette};
 
@@ -124,7 +124,7 @@ fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     let measured = Measured::of(&sketched.sketch);
     let mean = kmeans::mean(&sketched.sketch);
     let mut k_table: Vec<Quality> = solutions
-        .iter()
+        .par_iter()
         .map(|solved| quality::measure(&measured, solved, &mean))
         .collect();
     add_stability(&sketched.sketch, &solutions, (&mut k_table, config.seed));
@@ -158,10 +158,10 @@ fn solve_all(
         seed: config.seed,
     };
     let (mut solutions, mut mixtures) = (Vec::new(), Vec::new());
-    for k in ks {
-        match config.algorithm {
-            Algorithm::Lloyd => solutions.push(engine.solve(k, search)),
-            Algorithm::Linfa => {
+    match config.algorithm {
+        Algorithm::Lloyd => solutions = engine.solve_each(ks, search),
+        Algorithm::Linfa => {
+            for k in ks {
                 let starts = linfa::starts(sketched.matrix()?, k, search)?;
                 let ends = starts
                     .iter()
@@ -175,7 +175,9 @@ fn solve_all(
                 };
                 solutions.extend(ends.reduce(better));
             }
-            Algorithm::Gmm => {
+        }
+        Algorithm::Gmm => {
+            for k in ks {
                 let (means, mixture) = mixture::fit(sketched.matrix()?, k, search)?;
                 let likelihoods =
                     Likelihoods::new(means.clone(), &mixture).ok_or(Error::Mixture { k })?;

@@ -132,9 +132,9 @@ pub(super) struct Pieces {
 
 fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
     let cells = &measured.cells;
-    let mut order: Vec<usize> = (0..cells.len()).collect();
-    order.sort_by_key(|&cell| (labels[cell], measured.wider[cell]));
     let k = labels.iter().max().map_or(0, |&label| label as usize + 1);
+    // By cluster and, since wider cells are numbered in the order of the cells, by wider cell.
+    let order = by_label(labels, k);
     let mut starts = vec![0; k + 1];
     let mut rows: Vec<(f64, Vec<f64>)> = Vec::new();
     let mut last = None;
@@ -147,8 +147,8 @@ fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
         }
         if let Some((weight, sums)) = rows.last_mut() {
             *weight += cells.weights[cell];
-            for (sum, x) in sums.iter_mut().zip(cells.point(cell)) {
-                *sum += cells.weights[cell] * x;
+            for (feature, sum) in sums.iter_mut().enumerate() {
+                *sum += cells.weights[cell] * cells.coordinates[feature * cells.len() + cell];
             }
         }
     }
@@ -161,6 +161,24 @@ fn pieces(measured: &Measured, labels: &[u32]) -> Pieces {
     }
 }
 
+/// Places by label, each label's in their own order.
+fn by_label(labels: &[u32], k: usize) -> Vec<usize> {
+    let mut ends = vec![0; k + 1];
+    for &label in labels {
+        ends[label as usize + 1] += 1;
+    }
+    for label in 0..k {
+        ends[label + 1] += ends[label];
+    }
+    let mut order = vec![0; labels.len()];
+    for (place, &label) in labels.iter().enumerate() {
+        let at = &mut ends[label as usize];
+        order[*at] = place;
+        *at += 1;
+    }
+    order
+}
+
 /// Mean silhouette of all rows, by all pairs (scikit-learn's `silhouette_score`). O(rows²).
 pub fn silhouette(matrix: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 {
     let rows: Vec<(f64, Vec<f64>)> = matrix.outer_iter().map(|row| (1.0, row.to_vec())).collect();
@@ -171,6 +189,25 @@ pub fn silhouette(matrix: ArrayView2<'_, f64>, labels: &[u32], k: usize) -> f64 
 
 /// Mean silhouette of weighted points: a point of weight n is n rows in one place.
 pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
+    if k < 2 {
+        return 0.0;
+    }
+    mean_of(pieces, &silhouettes(pieces, 0..pieces.points.len()))
+}
+
+/// The mean of the silhouettes of all pieces, each as often as it has rows.
+pub(super) fn mean_of(pieces: &Pieces, each: &[f64]) -> f64 {
+    let weights = &pieces.points.weights;
+    let sum: f64 = weights
+        .iter()
+        .zip(each)
+        .map(|(weight, of_one)| weight * of_one)
+        .sum();
+    sum / weights.iter().sum::<f64>()
+}
+
+/// Silhouettes of some of the pieces.
+pub(super) fn silhouettes(pieces: &Pieces, some: impl Iterator<Item = usize>) -> Vec<f64> {
     let Pieces { points, starts } = pieces;
     let size = |label: usize| {
         points.weights[starts[label]..starts[label + 1]]
@@ -179,11 +216,8 @@ pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
     };
     let clusters = starts.len() - 1;
     let sizes: Vec<f64> = (0..clusters).map(size).collect();
-    if k < 2 {
-        return 0.0;
-    }
-    let each: Vec<f64> = (0..points.len())
-        .into_par_iter()
+    let some: Vec<usize> = some.collect();
+    some.into_par_iter()
         .with_min_len(64)
         .map(|i| {
             let place = points.point(i);
@@ -191,10 +225,9 @@ pub(super) fn silhouette_of(pieces: &Pieces, k: usize) -> f64 {
             let sums: Vec<f64> = (0..clusters)
                 .map(|label| points.distances(starts[label]..starts[label + 1], &place))
                 .collect();
-            points.weights[i] * of_point(&sums, &sizes, own)
+            of_point(&sums, &sizes, own)
         })
-        .collect();
-    each.iter().sum::<f64>() / sizes.iter().sum::<f64>()
+        .collect()
 }
 
 /// Silhouette of one row, of the sums of its distances to the rows of each cluster.

@@ -11,35 +11,29 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::value::{Value, measure};
+use super::value::{Figures, Value, measure};
 use super::{Space, Tiering};
+use crate::cluster::Effort;
 
 /// Draws of which the floor is the mean.
 const DRAWS: u64 = 5;
-/// Pieces among which the silhouette of a draw is measured: it is about 0, wherever cells end.
-const PIECES: usize = 2_048;
+/// What is done for the silhouette of a draw: it is about 0, wherever cells end.
+const SILHOUETTE: Effort = Effort {
+    exact: 2_048,
+    pieces: 2_048,
+    sample: 0,
+};
 
 /// Means over random tiers of the same sizes. The top tier is the one that is top in the tiering itself, so its capture is
 /// about its share; the Gini coefficient is that of tiers sorted by what chance gave them, so it is a little above 0.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Floor {
-    /// As in [`Value`].
-    pub gini: Option<f64>,
-    /// As in [`Value`].
-    pub top_share: f64,
-    /// As in [`Value`].
-    pub top_capture: Option<f64>,
-    /// As in [`Value`].
-    pub capture_20: Option<f64>,
-    /// As in [`Value`].
-    pub eta2: Map<String, Json>,
-    /// As in [`Value`].
-    pub eta2_scaled: Map<String, Json>,
-    /// As in [`Value`].
-    pub silhouette: Option<f64>,
-    /// As in [`Value`].
-    pub balance: Option<f64>,
-    /// Draws behind the means.
+    /// Means over the draws.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Standard deviations between draws.
+    pub spread: Figures,
+    /// Draws behind both.
     pub draws: u64,
 }
 
@@ -60,7 +54,7 @@ pub(super) fn floors(
             (of(a, of_a.top), of(b, of_b.top))
         })
         .unzip();
-    (mean(&drawn.0), mean(&drawn.1))
+    (floor(&drawn.0), floor(&drawn.1))
 }
 
 /// A tiering with its labels dealt out in another order, its top tier kept in front.
@@ -83,32 +77,48 @@ fn draw(space: &Space<'_>, tiering: &Tiering, top: usize, order: &[u32]) -> Valu
         ranked: true,
         margins: None,
     };
-    measure(space, &dealt, PIECES)
+    measure(space, &dealt, SILHOUETTE)
 }
 
-fn mean(draws: &[Value]) -> Floor {
-    let of = |figure: &dyn Fn(&Value) -> Option<f64>| {
-        let found: Option<Vec<f64>> = draws.iter().map(figure).collect();
-        found.map(|found| found.iter().sum::<f64>() / draws.len() as f64)
+fn floor(draws: &[Value]) -> Floor {
+    let n = draws.len() as f64;
+    let mean = |found: &[f64]| found.iter().sum::<f64>() / n;
+    let deviation = |found: &[f64]| {
+        let mean = mean(found);
+        let squares: f64 = found.iter().map(|x| (x - mean) * (x - mean)).sum();
+        (squares / (n - 1.0)).sqrt()
     };
-    let of_map = |map: &dyn Fn(&Value) -> &Map<String, Json>| {
-        let names = draws.first().map(map).into_iter().flat_map(Map::keys);
+    Floor {
+        figures: over(draws, &mean),
+        spread: over(draws, &deviation),
+        draws: DRAWS,
+    }
+}
+
+/// Each figure of the draws put into one.
+fn over(draws: &[Value], one: &dyn Fn(&[f64]) -> f64) -> Figures {
+    let of = |figure: &dyn Fn(&Figures) -> Option<f64>| {
+        let found: Option<Vec<f64>> = draws.iter().map(|value| figure(&value.figures)).collect();
+        found.map(|found| one(&found))
+    };
+    let of_map = |map: &dyn Fn(&Figures) -> &Map<String, Json>| {
+        let first = draws.first().map(|value| map(&value.figures));
+        let names = first.into_iter().flat_map(Map::keys);
         names
             .map(|name| {
-                let figure = of(&|value| map(value).get(name).and_then(Json::as_f64));
+                let figure = of(&|figures| map(figures).get(name).and_then(Json::as_f64));
                 (name.clone(), Json::from(figure))
             })
             .collect()
     };
-    Floor {
-        gini: of(&|value| value.gini),
-        top_share: of(&|value| Some(value.top_share)).unwrap_or(0.0),
-        top_capture: of(&|value| value.top_capture),
-        capture_20: of(&|value| value.capture_20),
-        eta2: of_map(&|value| &value.eta2),
-        eta2_scaled: of_map(&|value| &value.eta2_scaled),
-        silhouette: of(&|value| value.silhouette),
-        balance: of(&|value| value.balance),
-        draws: DRAWS,
+    Figures {
+        gini: of(&|figures| figures.gini),
+        top_share: of(&|figures| Some(figures.top_share)).unwrap_or(0.0),
+        top_capture: of(&|figures| figures.top_capture),
+        capture_20: of(&|figures| figures.capture_20),
+        eta2: of_map(&|figures| &figures.eta2),
+        eta2_scaled: of_map(&|figures| &figures.eta2_scaled),
+        silhouette: of(&|figures| figures.silhouette),
+        balance: of(&|figures| figures.balance),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use super::agreement::entropy;
 use super::{Space, Tiering};
-use crate::cluster::silhouette_of_labels;
+use crate::cluster::{Effort, silhouette_of_labels};
 use crate::config::Feature;
 use crate::load::{Customers, from_fixed};
 
@@ -181,14 +181,12 @@ pub struct TierValue {
     pub revenue_per_customer: f64,
 }
 
-/// How well a tiering tells customers apart.
+/// How well a tiering tells customers apart, in figures that random tiers have, too.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Value {
+pub struct Figures {
     /// Gini coefficient of the amounts between tiers; null where the whole is not above 0.
     pub gini: Option<f64>,
-    /// Name of the best tier: the first where the source ranks, else the one with the greatest mean amount.
-    pub top_tier: String,
-    /// Its share of the customers.
+    /// Share of the customers in the best tier: the first where the source ranks, else the one with the greatest mean amount.
     pub top_share: f64,
     /// Its share of the amounts.
     pub top_capture: Option<f64>,
@@ -202,6 +200,20 @@ pub struct Value {
     pub silhouette: Option<f64>,
     /// Normalised entropy of the sizes; null with fewer than two tiers.
     pub balance: Option<f64>,
+}
+
+/// What a tiering is worth.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Value {
+    /// Its figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Whether the silhouette is that of all pairs of customers.
+    pub silhouette_exact: bool,
+    /// Where it is not: two standard errors; null where it is exact, or not known.
+    pub silhouette_error: Option<f64>,
+    /// Name of the best tier.
+    pub top_tier: String,
     /// Points (share of customers, share of amounts) from the poorest tier to the richest.
     pub lorenz: Option<Vec<[f64; 2]>>,
     /// Tiers with customers, the greatest mean amount first.
@@ -212,7 +224,7 @@ pub struct Value {
 }
 
 /// Measures a tiering on the amounts of the customers.
-pub(super) fn measure(space: &Space<'_>, tiering: &Tiering, pieces: usize) -> Value {
+pub(super) fn measure(space: &Space<'_>, tiering: &Tiering, effort: Effort) -> Value {
     let customers = space.customers;
     let totals = Totals::new(&tiering.labels, &customers.revenue, tiering.names.len());
     let order = totals.by_mean();
@@ -234,16 +246,21 @@ pub(super) fn measure(space: &Space<'_>, tiering: &Tiering, pieces: usize) -> Va
         }
     };
     let (eta2, eta2_scaled) = eta2(space, &tiering.labels);
+    let silhouette = silhouette_of_labels(&space.sketched, &tiering.labels, effort);
     Value {
-        gini: lorenz.as_deref().map(gini),
+        figures: Figures {
+            gini: lorenz.as_deref().map(gini),
+            top_share: totals.sizes.get(top).map_or(0.0, |&size| size as f64 / all),
+            top_capture: share(top),
+            capture_20: lorenz.as_deref().map(|curve| capture(curve, CAPTURED)),
+            eta2,
+            eta2_scaled,
+            silhouette: silhouette.map(|found| found.mean),
+            balance: balance(&totals.sizes),
+        },
+        silhouette_exact: silhouette.is_none_or(|found| found.exact),
+        silhouette_error: silhouette.and_then(|found| found.error),
         top_tier: tiering.names.get(top).cloned().unwrap_or_default(),
-        top_share: totals.sizes.get(top).map_or(0.0, |&size| size as f64 / all),
-        top_capture: share(top),
-        capture_20: lorenz.as_deref().map(|curve| capture(curve, CAPTURED)),
-        eta2,
-        eta2_scaled,
-        silhouette: silhouette_of_labels(&space.sketched, &tiering.labels, pieces),
-        balance: balance(&totals.sizes),
         tiers: order.iter().map(tier).collect(),
         lorenz,
         top,

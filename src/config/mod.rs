@@ -22,10 +22,10 @@ pub use options::{
     ClusterOptions, CodeName, FeatureOptions, FeaturesOptions, InputOptions, Options,
     OutputOptions, RfmOptions, RulesOptions, TiersOptions, catalogue,
 };
-pub use rules::{is_rule_file, with_rules};
+pub use rules::{is_config_key, is_rule_file, with_rules};
 pub use values::{
-    Algorithm, Count, Days, Feature, Format, K, Level, Method, Monetary, Recency, Refunds, Scale,
-    Share, Transform, grouped,
+    Algorithm, Count, Days, Dialect, Feature, Format, K, Level, Method, Monetary, Recency, Refunds,
+    Scale, Share, TimeType, Transform, grouped,
 };
 
 use crate::error::Result;

@@ -8,7 +8,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::file::{dates_as_text, overlay};
-use super::options::{Options, RulesOptions};
+use super::options::{Options, RulesOptions, catalogue};
 use crate::error::{Error, Result, nearest};
 
 /// Whether `--rules` names a file and not a built-in map.
@@ -17,6 +17,15 @@ pub fn is_rule_file(name: &str) -> bool {
     path.extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
         || name.contains('/')
+}
+
+/// Whether a key is one that only a config has: one of its tables, or one that says what the input is.
+pub fn is_config_key(key: &str) -> bool {
+    let catalogue = catalogue();
+    let of_input = |(table, keys): &(&str, Vec<String>)| {
+        *table == key || (*table == "input" && keys.iter().any(|known| known == key))
+    };
+    catalogue.iter().any(of_input)
 }
 
 /// Takes the rule file into the options, below what they say themselves; `read` opens it.

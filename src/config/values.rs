@@ -176,6 +176,36 @@ words! {
     }
 }
 
+words! {
+    /// The SQL that an engine speaks.
+    Dialect {
+        /// DuckDB.
+        Duckdb = "duckdb",
+        /// PostgreSQL, 14 or later.
+        Postgres = "postgres",
+        /// `BigQuery`.
+        Bigquery = "bigquery",
+        /// Snowflake.
+        Snowflake = "snowflake",
+        /// Spark SQL, 3.4 or later.
+        Spark = "spark",
+        /// The SQL of polars.
+        Polars = "polars",
+    }
+}
+
+words! {
+    /// What a time column of a table holds.
+    TimeType {
+        /// The wall clock: a date, or a timestamp without zone.
+        Timestamp = "timestamp",
+        /// Instants: a timestamp with a zone.
+        Instant = "timestamptz",
+        /// ISO 8601 text without zone.
+        Text = "text",
+    }
+}
+
 /// The number of clusters: given, or chosen from the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum K {

@@ -29,6 +29,7 @@ impl Error {
             | Self::Conflict { hint, .. }
             | Self::WrongType { hint, .. }
             | Self::NoRows { hint, .. }
+            | Self::NoSql { hint, .. }
             | Self::NoFeature { hint, .. }
             | Self::Exists { hint, .. } => Some(hint.clone()),
             Self::Expression { .. } => Some(

@@ -96,6 +96,16 @@ pub enum Error {
         /// polars' reason.
         source: PolarsError,
     },
+    /// Something that a dialect has no words for.
+    #[error("{what} cannot be said in the SQL of {dialect}")]
+    NoSql {
+        /// The setting, or the part of an expression.
+        what: String,
+        /// The dialect.
+        dialect: &'static str,
+        /// The way around it.
+        hint: String,
+    },
 
     /// Rules that cannot be run, or customers that they cannot score.
     #[error(transparent)]
@@ -434,7 +444,7 @@ pub enum Error {
         limit_days: i64,
     },
 
-    // Model file: exit code 1.
+    // Model file: exit code 1, but for a config that does not fit it.
     /// A model that cannot be read.
     #[error("`{}` is not a tiermill model", path.display())]
     ModelSyntax {
@@ -559,7 +569,9 @@ impl Error {
             | Self::BadValue { .. }
             | Self::Missing { .. }
             | Self::Conflict { .. }
-            | Self::Expression { .. } => 2,
+            | Self::ModelMismatch { .. }
+            | Self::Expression { .. }
+            | Self::NoSql { .. } => 2,
             Self::Rules(fault) => fault.exit_code(),
             Self::Comparison(fault) => fault.exit_code(),
             Self::Backtest(fault) => fault.exit_code(),

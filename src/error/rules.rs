@@ -22,6 +22,24 @@ pub enum RuleFault {
         /// The built-in ones.
         known: Vec<String>,
     },
+    /// A rule file that cannot be read.
+    #[error("cannot read the rule file `{}`", place.display())]
+    Read {
+        /// The file.
+        place: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A config where rules are expected.
+    #[error("`{}` is a config (it has `{key}`), expected a rule file", place.display())]
+    IsConfig {
+        /// The file.
+        place: PathBuf,
+        /// A key that only a config has.
+        key: String,
+        /// Whether it has rules of its own.
+        has_rules: bool,
+    },
     /// The text is not TOML.
     #[error("`{}` is not valid TOML", place.display())]
     Syntax {
@@ -67,6 +85,8 @@ pub enum RuleFault {
         faults: String,
         /// The keys that would allow it.
         allow: Vec<&'static str>,
+        /// Where a gap lies between two whole numbers: how to close it.
+        fraction: Option<String>,
     },
     /// A map with more cells than can be looked at.
     #[error("map `{map}` has {cells} cells, expected at most {limit}")]
@@ -108,16 +128,29 @@ impl RuleFault {
                 Some(nearest) => format!("did you mean `{nearest}`? `tiermill maps` lists them; a rule file ends in `.toml`"),
                 None => format!("built in: {}; a rule file ends in `.toml`", quoted(known)),
             },
+            Self::Read { .. } => {
+                "`tiermill maps` lists the built-in maps; `tiermill maps NAME --toml` prints one to begin a rule file with"
+                    .to_owned()
+            }
+            Self::IsConfig { place, has_rules, .. } => {
+                let place = place.display();
+                if *has_rules {
+                    format!("its own rules are called `rules`: `tiermill compare rules clusters --config {place}`")
+                } else {
+                    format!("it has no rules; name a map or a rule file, and the config with `--config {place}`")
+                }
+            }
             Self::Syntax { .. } => "`tiermill maps NAME --toml` prints a map as an example".to_owned(),
             Self::UnknownKey { nearest, known, .. } => match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => format!("known here: {}", quoted(known)),
             },
             Self::Value { .. } => "`tiermill maps NAME --toml` prints a map as an example; the README explains rule files".to_owned(),
-            Self::NotWhole { allow, .. } => {
+            Self::NotWhole { allow, fraction, .. } => {
                 let keys: Vec<String> = allow.iter().map(|key| format!("`{key} = true`")).collect();
+                let fraction = fraction.as_ref().map_or_else(String::new, |how| format!("{how}; "));
                 format!(
-                    "`tiermill maps --check FILE` lists the cells of a rule file; mend the map, add a segment with `otherwise = true`, or allow it with {}",
+                    "{fraction}`tiermill maps --check FILE` lists the cells of a rule file; mend the map, add a segment with `otherwise = true`, or allow it with {}",
                     keys.join(" and ")
                 )
             }

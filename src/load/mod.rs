@@ -23,6 +23,7 @@ mod rejected;
 
 mod labels;
 
+mod facts;
 mod future;
 
 pub mod guess;
@@ -31,6 +32,7 @@ mod profile;
 use chrono::NaiveDate;
 use polars::prelude::*;
 
+pub use facts::{Facts, Since, facts, since};
 pub use future::{Future, Period, future, periods};
 pub use labels::{LabelQuery, Labelled, NO_LABEL, common, labels};
 pub use profile::{Profile, profile};

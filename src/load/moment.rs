@@ -113,9 +113,14 @@ impl Moment {
             Recency::Exact => elapsed as f64 / MICROS_PER_DAY as f64,
             Recency::Calendar => {
                 let clock = Clock { zone: self.zone };
-                (days_of(self.wall.date()) - clock.day(micros)) as f64
+                (self.calendar_day() - clock.day(micros)) as f64
             }
         }
+    }
+
+    /// The calendar day of this moment, in days since 1970, from which `recency = "calendar"` counts.
+    pub(super) fn calendar_day(self) -> i64 {
+        days_of(self.wall.date())
     }
 
     /// The calendar day of an order, in days since 1970, on the clock of this moment.

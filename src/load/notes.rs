@@ -5,7 +5,6 @@
 use polars::prelude::*;
 
 use super::needed::unlisted;
-use super::orders::Seen;
 use super::rejected::Orderless;
 use super::rows::Rows;
 use super::source::{Source, i64_column};
@@ -16,21 +15,29 @@ use crate::error::{Error, Result, Warning};
 const ROWS: &str = "__tiermill_rows";
 const KEY: &str = "__tiermill_key";
 
+/// How many amounts lost decimals to the fixed point.
+pub(super) struct Rounding {
+    /// Usable rows.
+    pub(super) rows: u64,
+    /// Those whose amounts lost some.
+    pub(super) rounded: u64,
+}
+
 /// All warnings about an order table.
 pub(super) fn notes(
     rows: &Rows,
     source: &Source,
     input: &InputConfig,
-    (customers, orderless, seen): (&Customers, &Orderless, &Seen),
+    (customers, orderless, rounding): (&Customers, &Orderless, &Rounding),
 ) -> Result<Vec<Warning>> {
     let mut warnings = Vec::new();
     warn_about_events(&mut warnings, rows, source, input)?;
-    if 0 < seen.rounded {
+    if 0 < rounding.rounded {
         warnings.push(Warning::new(
             "amounts_rounded",
             format!(
                 "{} of {} amounts have more than {} decimals and are rounded; set `decimals` higher to keep them",
-                seen.rounded, seen.rows, rows.decimals
+                rounding.rounded, rounding.rows, rows.decimals
             ),
         ));
     }

@@ -68,6 +68,10 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
         reconciliation.rejected = rejected::count(&rows, source, &orderless)?;
     }
     reconciliation.check_sum()?;
+    let rounding = notes::Rounding {
+        rows: seen.rows,
+        rounded: seen.rounded,
+    };
     Ok(Loaded {
         rejected: rejected::list(
             &rows,
@@ -76,7 +80,7 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
             &orderless,
             input.rejected_cap,
         )?,
-        warnings: notes::notes(&rows, source, input, (&customers, &orderless, &seen))?,
+        warnings: notes::notes(&rows, source, input, (&customers, &orderless, &rounding))?,
         customers,
         reconciliation,
         inputs: source.files.clone(),

@@ -19,7 +19,7 @@ use crate::compare::backtest::{
 use crate::config::{AsOf, Config, Days, Method, RfmConfig};
 use crate::error::{BacktestFault, Error, Result, Warning};
 use crate::load::{Customers, Future, Period, future, load, periods};
-use crate::rules::{RuleSet, quintiles, score};
+use crate::rules::{Meaning, RuleSet, quintiles, score};
 use crate::store::LooseFolder;
 
 /// Tiers by bands of each dimension.
@@ -134,7 +134,7 @@ impl<'a> Contest<'a> {
         let words = own.map(|_| RULES).into_iter();
         let words = words.chain(asked.against.iter().map(String::as_str));
         let rules: Vec<RuleSet> = words
-            .map(|word| named_rules(word, own))
+            .map(|word| named_rules(word, own, Meaning::of(config)))
             .collect::<Result<_>>()?;
         for rules in &rules {
             rules.check()?;

@@ -85,12 +85,16 @@ pub fn compare(
     observe: Observer<'_>,
 ) -> Result<Compared> {
     let folder = question.out.as_deref().map(LooseFolder::open).transpose()?;
-    let origins = [origin(&question.a)?, origin(&question.b)?];
+    let mut warnings = Vec::new();
+    let origins = [
+        origin(&question.a, &mut warnings)?,
+        origin(&question.b, &mut warnings)?,
+    ];
     observe(Stage::Load);
     let sides = read_sides(config, question, &origins)?;
     let base = base(config, question, &sides)?;
     observe(Stage::Cluster);
-    let mut warnings = base.warnings;
+    warnings.extend(base.warnings);
     let mut placed = Vec::new();
     for side in sides {
         placed.push(place(config, &base.customers, side, &mut warnings)?);

@@ -5,14 +5,16 @@
 //! It prints nothing: it tells an observer which stage begins.
 
 mod backtest;
+mod calibrate;
 mod compare;
 mod generate;
 mod model;
+mod publish;
 mod report;
 mod rule_sets;
+mod sql;
 mod tables;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -22,23 +24,22 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 pub use backtest::{Asked, Backtested, backtest};
+pub use calibrate::{Calibrated, Calibrating, PastCuts, calibrate};
 pub use compare::{Compared, Coverage, Question, compare};
 pub use generate::{Generated, IdType, generate};
 pub use model::{FORMAT_VERSION, Model};
 pub use report::{PageAsked, PageWritten, report};
 pub use rule_sets::{Frozen, freeze, rule_set};
+pub use sql::{SqlRequest, sql};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};
-use crate::compare::Space;
 use crate::config::Config;
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::{Sketched, sketch};
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
-use crate::rules::{RuleSet, Segmented};
-use crate::store::{
-    Manifest, ModelFile, Published, Rows, RunFolder, Staging, peak_memory_bytes, read_model,
-};
+use crate::rules::RuleSet;
+use crate::store::{ModelFile, RunFolder, read_model};
 use crate::{features, rules, tiers};
 
 /// A stage of a job.
@@ -55,6 +56,8 @@ pub enum Stage {
     Tiers,
     /// Two tierings → what differs between them.
     Compare,
+    /// Customers and tiers → thresholds.
+    Calibrate,
     /// Everything → files.
     Write,
 }
@@ -85,6 +88,9 @@ impl Stage {
     /// The stages of each fold of a backtest, in order.
     pub const OF_BACKTEST: [Self; 3] = [Self::Load, Self::Tiers, Self::Compare];
 
+    /// The stages of a calibration, in order.
+    pub const OF_CALIBRATION: [Self; 3] = [Self::Load, Self::Cluster, Self::Calibrate];
+
     /// Its name in timings and progress.
     pub fn name(self) -> &'static str {
         match self {
@@ -93,6 +99,7 @@ impl Stage {
             Self::Cluster => "cluster",
             Self::Tiers => "tiers",
             Self::Compare => "compare",
+            Self::Calibrate => "calibrate",
             Self::Write => "write",
         }
     }
@@ -240,15 +247,6 @@ struct Points {
     sketched: Option<Sketched>,
 }
 
-/// Where the customers ended up, and what their tiers are like.
-struct Placed {
-    /// For those who compare.
-    points: Option<Points>,
-    placements: tiers::Placements,
-    segmented: Option<Segmented>,
-    document: TiersDocument,
-}
-
 impl<'a> Job<'a> {
     fn open(command: &'static str, config: &'a Config, observe: Observer<'a>) -> Result<Self> {
         tables::check_name(&config.input.customer)?;
@@ -316,200 +314,6 @@ impl<'a> Job<'a> {
         self.publish(&model, (&loaded, Some(placed)), choice, assign)
     }
 
-    /// Places all customers by the model, writes every file, and publishes.
-    ///
-    /// A fresh run goes through here just as `assign` does, so that both give the same tiers to the last bit. It brings
-    /// the matrix that its model was fitted on, which is the one that the model gives.
-    fn publish(
-        mut self,
-        model: &Model,
-        (loaded, points): (&Loaded, Option<Points>),
-        choice: Choice,
-        assign: bool,
-    ) -> Result<Report> {
-        let customers = &loaded.customers;
-        let Placed {
-            points,
-            placements,
-            segmented,
-            document,
-        } = self.place(model, (loaded, points), choice)?;
-        let mut comparison = None;
-        if assign {
-            let placed = (&placements, segmented.as_ref());
-            comparison = self.against_rules(customers, model, placed, points)?;
-        }
-        (self.observe)(Stage::Write);
-        let start = Instant::now();
-        let mut staging = self.folder.stage()?;
-        if assign {
-            let mut scores = rules::score(customers, &model.scores);
-            if let Some(segmented) = &segmented {
-                scores = segmented.scores.clone().or(scores);
-            }
-            let mut table =
-                tables::assignments(customers, &placements, (&scores, segmented.as_ref()), model)?;
-            staging.parquet("assignments.parquet", &mut table)?;
-        }
-        staging.json("tiers.json", &document)?;
-        staging.json("model.json", model)?;
-        staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
-        if let Some(found) = &mut comparison {
-            staging.json("comparison.json", &found.compared)?;
-            staging.parquet("moved.parquet", &mut found.moved)?;
-        }
-        if assign {
-            let placed = (&placements, segmented.as_ref());
-            let found = comparison.as_ref().map(|found| &found.compared);
-            let html = self.page(model, loaded, placed, (&document, found))?;
-            staging.text("report.html", &html)?;
-        }
-        self.timings
-            .insert(Stage::Write.name().to_owned(), seconds(start));
-        let published = self.write_manifest(staging, loaded, model.seed, assign)?;
-        Ok(Report {
-            command: self.command,
-            run_id: published.run_id,
-            directory: published.path,
-            rows: loaded.reconciliation.clone(),
-            tiers: document,
-            files: files(assign, comparison.is_some()),
-            comparison: comparison.map(|found| found.compared),
-        })
-    }
-
-    /// Places all customers by the model, and tells of their tiers.
-    fn place(
-        &mut self,
-        model: &Model,
-        (loaded, points): (&Loaded, Option<Points>),
-        choice: Choice,
-    ) -> Result<Placed> {
-        let customers = &loaded.customers;
-        let (centroids, placer) = (model.centroid_matrix(), model.placer()?);
-        self.stage(Stage::Tiers, |_| {
-            let points = match points {
-                Some(points) => points,
-                None => Points {
-                    matrix: features::matrix(customers, &model.features)?,
-                    sketched: None,
-                },
-            };
-            let placements = tiers::place(points.matrix.view(), &placer);
-            let points = model.rules.is_some().then_some(points);
-            let segmented = model.rules.as_ref().map(|rules| rules.segments(customers));
-            let segmented = segmented.transpose()?;
-            let mut warnings = loaded.warnings.clone();
-            warnings.extend(choice.warnings);
-            warnings.extend(segmented.iter().flat_map(|found| found.warnings.clone()));
-            let profiles = tiers::profiles(
-                customers,
-                &placements,
-                &model.tiers,
-                &model.features,
-                &centroids,
-            );
-            let document = TiersDocument {
-                as_of: customers.as_of.text.clone(),
-                customers: customers.len() as u64,
-                revenue: customers.revenue_where(|_| true),
-                tiers: profiles,
-                k_table: choice.k_table,
-                k_reason: choice.k_reason,
-                breaks: model.breaks.clone(),
-                warnings,
-            };
-            Ok(Placed {
-                points,
-                placements,
-                segmented,
-                document,
-            })
-        })
-    }
-
-    /// Holds the rules of the model, where it has some, against its tiers.
-    fn against_rules(
-        &mut self,
-        customers: &Customers,
-        model: &Model,
-        (placements, segmented): (&tiers::Placements, Option<&Segmented>),
-        points: Option<Points>,
-    ) -> Result<Option<compare::InRun>> {
-        let (Some(fitted), Some(segmented), Some(points)) = (&model.rules, segmented, points)
-        else {
-            return Ok(None);
-        };
-        let rules = (fitted.rules.name.as_str(), segmented);
-        self.stage(Stage::Compare, |_| {
-            let Points { matrix, sketched } = points;
-            let sketched = match sketched {
-                Some(sketched) => sketched,
-                None => sketch(matrix.view())?,
-            };
-            let space = Space::of(customers, &model.features, (matrix, sketched));
-            compare::in_run(&space, model, placements, rules).map(Some)
-        })
-    }
-
-    /// report.html.
-    fn page(
-        &self,
-        model: &Model,
-        loaded: &Loaded,
-        (placements, segmented): (&tiers::Placements, Option<&Segmented>),
-        (document, compared): (&TiersDocument, Option<&Compared>),
-    ) -> Result<String> {
-        let run_id = self.run_id(loaded);
-        let mut others = Map::new();
-        if let Some(compared) = compared {
-            others.insert("comparison".to_owned(), report::as_read(compared)?);
-        }
-        let runs = Path::new(&self.config.output.out).join("runs");
-        if let Some(before) = report::previous(&runs, &run_id)? {
-            others.insert("previous".to_owned(), before);
-        }
-        let made = report::make(report::Parts {
-            run_id,
-            command: self.command,
-            customers: &loaded.customers,
-            tiers: &placements.tiers,
-            segments: segmented.map(|found| found.labels.as_slice()),
-            model,
-            rows: report::as_read(&rows(loaded))?,
-            document: report::as_read(document)?,
-            others,
-        });
-        Ok(made.html)
-    }
-
-    fn write_manifest(
-        &self,
-        mut staging: Staging<'_>,
-        loaded: &Loaded,
-        seed: u64,
-        current: bool,
-    ) -> Result<Published> {
-        let run_id = staging.final_name(&self.run_id(loaded));
-        let outputs = staging.outputs().to_vec();
-        let manifest = Manifest {
-            run_id: run_id.clone(),
-            command: self.command,
-            config: &self.config.effective,
-            model: self.model.as_ref(),
-            inputs: &loaded.inputs,
-            rows: rows(loaded),
-            customers: loaded.customers.len() as u64,
-            timings: self.timings.clone(),
-            peak_memory_bytes: peak_memory_bytes(),
-            outputs: &outputs,
-            versions: versions(),
-            seed,
-        };
-        staging.json("manifest.json", &manifest)?;
-        staging.publish(&run_id, current)
-    }
-
     /// The day that the run looks from, and a fingerprint of what it is a function of.
     fn run_id(&self, loaded: &Loaded) -> String {
         let customers: &Customers = &loaded.customers;
@@ -532,44 +336,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// `rows` of the manifest.
-fn rows(loaded: &Loaded) -> Rows {
-    let rows = &loaded.reconciliation;
-    let rejected = rows.rejected.iter();
-    Rows {
-        read: rows.read,
-        used: rows.used,
-        rejected: rejected
-            .map(|(reason, &n)| (reason.to_string(), n))
-            .collect(),
-    }
-}
-
-/// Names of the files of a run, as they are told.
-fn files(assign: bool, compared: bool) -> Vec<String> {
-    let told = [
-        ("assignments.parquet", assign),
-        ("tiers.json", true),
-        ("model.json", true),
-        ("comparison.json", compared),
-        ("moved.parquet", compared),
-        ("report.html", assign),
-        ("manifest.json", true),
-        ("rejected.parquet", true),
-    ];
-    let there = told.into_iter().filter(|&(_, there)| there);
-    there.map(|(name, _)| name.to_owned()).collect()
-}
-
 fn seconds(start: Instant) -> Value {
     let micros = start.elapsed().as_micros();
     Value::from((micros as f64 / 1e3).round() / 1e3)
-}
-
-fn versions() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
-        ("tiermill", env!("CARGO_PKG_VERSION").to_owned()),
-        ("polars", polars::VERSION.to_owned()),
-        ("model_format", FORMAT_VERSION.to_string()),
-    ])
 }

@@ -154,8 +154,15 @@ impl Model {
             });
         }
         // From the text and not from the value above: only that way floats keep their last bit.
-        let model: Self = serde_json::from_str(text).map_err(syntax)?;
+        let mut model: Self = serde_json::from_str(text).map_err(syntax)?;
         shape::check(&model, path)?;
+        if let Some(fitted) = &mut model.rules {
+            fitted.rules = fitted
+                .rules
+                .clone()
+                .under(same::meaning(&model.definitions));
+            fitted.rules.check()?;
+        }
         Ok(model)
     }
 

@@ -6,23 +6,23 @@
 use crate::config::{Config, RulesConfig};
 use crate::error::{Error, Result, Warning};
 use crate::load::load;
-use crate::rules::RuleSet;
+use crate::rules::{Meaning, RuleSet};
 
 /// The rules of a config, parsed and proven; none where it has none.
 ///
 /// # Errors
 /// As [`RuleSet::of_config`].
 pub fn rule_set(config: &Config) -> Result<Option<RuleSet>> {
-    of_rules(config.rules.as_ref())
+    of_rules(config.rules.as_ref(), Meaning::of(config))
 }
 
 /// The same for the rules alone.
 ///
 /// # Errors
 /// As [`RuleSet::of_config`].
-pub(super) fn of_rules(rules: Option<&RulesConfig>) -> Result<Option<RuleSet>> {
+pub(super) fn of_rules(rules: Option<&RulesConfig>, meaning: Meaning) -> Result<Option<RuleSet>> {
     rules
-        .map(|rules| RuleSet::of_config(rules.map.as_deref(), &rules.definition))
+        .map(|rules| RuleSet::of_config(rules.map.as_deref(), &rules.definition, meaning))
         .transpose()
 }
 

@@ -1,4 +1,4 @@
-//! Results → a page that people read, as pure functions returning text.
+//! Results → a page that people read and SQL that engines run ([`sql`]), as pure functions returning text.
 //!
 //! In: customers with their tiers and segments, and the documents of a run. Out: [`Cells`], counted; HTML and SVG.
 //! Invariant: the page is one file that asks for nothing from a network, holds no customer, and in which any text of the
@@ -14,6 +14,7 @@ mod charts;
 mod edges;
 mod encode;
 mod page;
+pub mod sql;
 
 pub use cells::{Cell, Cells, Counted};
 pub use charts::{Chart, charts};

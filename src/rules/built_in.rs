@@ -7,6 +7,7 @@ use std::path::Path;
 
 use toml::Table;
 
+use super::meaning::Meaning;
 use super::set::RuleSet;
 use crate::error::{Result, RuleFault, nearest};
 
@@ -113,11 +114,11 @@ impl RuleSet {
         Self::from_table(&map.table()?, Path::new(map.name))
     }
 
-    /// What a config says: a definition, laid over a built-in map where it names one.
+    /// What a config says: a definition, laid over a built-in map where it names one; proven for data of this meaning.
     ///
     /// # Errors
     /// As [`RuleSet::parse`]; [`RuleFault::UnknownMap`].
-    pub fn of_config(map: Option<&str>, definition: &Table) -> Result<Self> {
+    pub fn of_config(map: Option<&str>, definition: &Table, meaning: Meaning) -> Result<Self> {
         let rules = match map {
             None => Self::from_table(definition, Path::new("[rules]"))?,
             Some(name) => {
@@ -126,6 +127,7 @@ impl RuleSet {
                 Self::from_table(&table, Path::new("[rules]"))?
             }
         };
+        let rules = rules.under(meaning);
         rules.check()?;
         Ok(rules)
     }

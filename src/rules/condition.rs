@@ -112,14 +112,6 @@ impl Quantity {
         }
     }
 
-    /// Whether only whole numbers occur.
-    pub(super) fn is_whole(self) -> bool {
-        matches!(
-            self,
-            Self::R | Self::F | Self::M | Self::Frequency | Self::FirstOrder | Self::FirstOrderAgo
-        )
-    }
-
     /// A bound as people write it.
     pub(super) fn print(self, value: f64) -> String {
         match self {

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use polars::prelude::AnyValue;
 
 use super::scheme::{Cut, Halve, Method, Scheme, Side, Tie};
-use crate::cluster::breaks::{breaks, distinct};
+use crate::cluster::breaks::{breaks, distinct, in_units, whole_factor};
 use crate::error::{Error, Result, RuleFault};
 use crate::features::quantile::type7_step;
 use crate::load::Customers;
@@ -242,14 +242,10 @@ fn mean(sorted: &[f64]) -> f64 {
 
 /// The bounds of the bands that lie closest to their means.
 fn natural(sorted: &[f64], scheme: &Scheme) -> Result<Vec<f64>> {
-    let factor = factor(sorted);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the factor keeps the greatest value below 2^61"
-    )]
+    let factor = whole_factor(sorted);
     let whole: Vec<i64> = sorted
         .iter()
-        .map(|value| (value * factor).round() as i64)
+        .map(|&value| in_units(value, factor))
         .collect();
     let (values, counts) = distinct(&whole);
     let all = breaks(&values, &counts, scheme.bands).map_err(|source| Error::Breaks {
@@ -269,26 +265,6 @@ fn natural(sorted: &[f64], scheme: &Scheme) -> Result<Vec<f64>> {
             }
         })
         .collect())
-}
-
-/// What makes whole numbers of the values: a power of ten or the microseconds of a day where that is exact, else as fine as
-/// 61 bits allow.
-fn factor(sorted: &[f64]) -> f64 {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    const EXACT_FACTORS: [f64; 6] = [1.0, 1e2, 1e4, 1e6, 1e8, 86_400_000_000.0];
-    let greatest = sorted
-        .iter()
-        .fold(0.0_f64, |most, value| most.max(value.abs()));
-    let exact = |factor: &f64| {
-        greatest * factor < EXACT
-            && sorted
-                .iter()
-                .all(|value| ((value * factor).round() / factor).total_cmp(value).is_eq())
-    };
-    EXACT_FACTORS.into_iter().find(exact).unwrap_or_else(|| {
-        let bits = greatest.log2().ceil().max(-900.0);
-        2_f64.powf(60.0 - bits)
-    })
 }
 
 /// Refuses cut points that coincide, unless that is wanted; then there are as many all the same, some of them equal, and

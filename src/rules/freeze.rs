@@ -70,7 +70,7 @@ impl FittedRules {
         table.insert("scores".to_owned(), Value::Table(scores));
         // Cut points that are known can rule a segment out ("the best score, but more than 1000 days").
         let frozen = RuleSet::from_table(&table, Path::new(&self.rules.name));
-        if frozen.is_ok_and(|rules| rules.check().is_err()) {
+        if frozen.is_ok_and(|rules| rules.under(self.rules.meaning).check().is_err()) {
             table.insert("allow-overlap".to_owned(), Value::Boolean(true));
         }
         table

@@ -6,6 +6,7 @@
 
 use super::condition::Quantity;
 use super::interval::{Edge, Interval};
+use super::meaning::Meaning;
 use super::scheme::{Cut, Method, Side};
 use super::segment::{Conditions, Segment, weighted};
 use super::set::RuleSet;
@@ -180,24 +181,45 @@ impl Cell<'_> {
         words.join(", ")
     }
 
+    /// The values of a quantity that a customer of this cell can have.
+    fn possible(&self, quantity: Quantity, meaning: Meaning) -> Interval {
+        let interval = self.of(quantity).copied().unwrap_or(Interval::ALL);
+        meaning.possible(quantity, interval)
+    }
+
     /// Whether there can be a customer in it.
     pub(super) fn can_be(&self, rules: &RuleSet) -> bool {
-        let possible = |&(quantity, interval): &(Quantity, &Interval)| {
-            let values = interval.and(quantity.domain());
-            !values.is_empty() && (!quantity.is_whole() || values.has_whole())
-        };
-        let within = |quantity: Quantity| {
-            let interval = self.of(quantity).copied().unwrap_or(Interval::ALL);
-            interval.and(quantity.domain())
-        };
-        let recency = within(Quantity::RecencyDays).low;
-        // The last order is not before the first. Calendar days may count one less than recency with its fraction.
-        let known = within(Quantity::TenureDays).high;
-        let ago = Edge::after(1.0 - within(Quantity::FirstOrderAgo).low.value);
-        self.intervals.iter().all(possible)
-            && recency < known
-            && recency < ago
+        let meaning = rules.meaning;
+        let possible = |quantity: Quantity| self.possible(quantity, meaning);
+        let ago = possible(Quantity::FirstOrderAgo);
+        let tenure = possible(Quantity::TenureDays).and(meaning.tenure(ago));
+        let mut all = self.intervals.iter();
+        all.all(|&(quantity, _)| !possible(quantity).is_empty())
+            && !tenure.is_empty()
+            // The last order is not before the first.
+            && possible(Quantity::RecencyDays).low < tenure.high
+            && meaning.amounts_meet(
+                possible(Quantity::Frequency),
+                possible(Quantity::Monetary),
+                possible(Quantity::Aov),
+            )
             && (0..3).all(|dimension| self.fits_cuts(rules, dimension))
+    }
+
+    /// For a cell between two whole numbers next to each other, such as 30 < monetary < 31: how to write it without.
+    pub(super) fn between_whole(&self) -> Option<String> {
+        let (quantity, interval) = self.intervals.iter().find(|(_, interval)| {
+            let (low, high) = (interval.low.value, interval.high.value);
+            low.is_finite() && high.is_finite() && low < high && interval.whole().is_empty()
+        })?;
+        let (low, high) = (
+            quantity.print(interval.low.value),
+            quantity.print(interval.high.value),
+        );
+        Some(format!(
+            "`{}` may lie between {low} and {high} here: write `\"> {low}\"` in place of `\">= {high}\"`",
+            quantity.key()
+        ))
     }
 
     /// Whether fixed cut points give this score to values of the interval that the cell has in the same quantity.
@@ -237,8 +259,8 @@ impl Cell<'_> {
                 .checked_sub(1)
                 .map_or(Interval::ALL.low, |at| edges[at]);
             let high = edges.get(band).copied().unwrap_or(Interval::ALL.high);
-            let values = Interval { low, high }.and(*raw).and(quantity.domain());
-            of_band == score && !values.is_empty() && (!quantity.is_whole() || values.has_whole())
+            let values = Interval { low, high }.and(*raw);
+            of_band == score && !rules.meaning.possible(quantity, values).is_empty()
         })
     }
 }

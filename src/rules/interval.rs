@@ -116,17 +116,19 @@ impl Interval {
         self.low <= other.low && other.high <= self.high
     }
 
-    /// Whether a whole number lies in here.
-    pub(super) fn has_whole(&self) -> bool {
-        if self.low.value == f64::NEG_INFINITY {
-            return !self.is_empty();
-        }
-        let first = if self.low.after {
-            self.low.value.floor() + 1.0
-        } else {
-            self.low.value.ceil()
+    /// From the first whole number in here to the last; empty where there is none.
+    pub(super) fn whole(self) -> Self {
+        let low = match self.low {
+            Edge { value, .. } if !value.is_finite() => self.low,
+            Edge { value, after: true } => Edge::before(value.floor() + 1.0),
+            Edge { value, .. } => Edge::before(value.ceil()),
         };
-        Edge::after(first) <= self.high
+        let high = match self.high {
+            Edge { value, .. } if !value.is_finite() => self.high,
+            Edge { value, after: true } => Edge::after(value.floor()),
+            Edge { value, .. } => Edge::after(value.ceil() - 1.0),
+        };
+        Self { low, high }
     }
 
     /// The finite ends.
@@ -184,15 +186,15 @@ mod tests {
     #[test]
     fn whole_numbers_are_found_between_open_ends() {
         let open = Interval::above(2.0).and(Interval::below(3.0));
-        assert!(!open.is_empty() && !open.has_whole());
-        assert!(Interval::above(2.0).and(Interval::at_most(3.0)).has_whole());
-        assert!(Interval::above(1.5).and(Interval::below(2.5)).has_whole());
-        assert!(
-            !Interval::at_least(1.2)
-                .and(Interval::below(2.0))
-                .has_whole()
-        );
-        assert!(Interval::below(-7.0).has_whole());
+        assert!(!open.is_empty() && open.whole().is_empty());
+        let up_to = Interval::above(2.0).and(Interval::at_most(3.0));
+        assert_eq!(up_to.whole(), Interval::point(3.0));
+        let around = Interval::above(1.5).and(Interval::below(2.5));
+        assert_eq!(around.whole(), Interval::point(2.0));
+        let between = Interval::at_least(1.2).and(Interval::below(2.0));
+        assert!(between.whole().is_empty());
+        assert_eq!(Interval::below(-7.0).whole(), Interval::at_most(-8.0));
+        assert_eq!(Interval::ALL.whole(), Interval::ALL);
     }
 
     #[test]

@@ -13,10 +13,13 @@
 mod built_in;
 mod condition;
 mod cuts;
+mod edges;
 mod fitted;
 mod freeze;
 mod grid;
 mod interval;
+mod meaning;
+mod plain;
 mod proof;
 mod quintiles;
 mod scheme;
@@ -26,7 +29,10 @@ mod show;
 mod table;
 
 pub use built_in::{BUILT_IN, BuiltIn};
+pub use edges::RuleEdges;
 pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
+pub use meaning::Meaning;
+pub use plain::{Bound, Measure, Plain, PlainScore, PlainSegment, Terms};
 pub use proof::{Overlap, Proof};
 pub use quintiles::{ScoreCuts, Scores, quintiles, score};
 pub use segment::SegmentName;

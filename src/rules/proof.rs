@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::grid::Grid;
 use super::set::RuleSet;
-use crate::error::Result;
+use crate::error::{Result, RuleFault, Warning};
 
 /// What was found; the form of `tiermill maps --check --format json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +29,9 @@ pub struct Proof {
     pub mece: bool,
     /// For each overlapping cell the segments that match, in order.
     pub overlaps: Vec<Overlap>,
+    /// Where a gap lies between two whole numbers: how to close it.
+    #[serde(skip)]
+    pub fraction: Option<String>,
 }
 
 /// A cell that several segments match.
@@ -41,16 +44,16 @@ pub struct Overlap {
 }
 
 /// One kind of fault that a proof found.
-pub(super) struct Fault {
+struct Fault {
     /// Code of the warning, where it is allowed.
-    pub code: &'static str,
+    code: &'static str,
     /// The key that allows it.
-    pub allow: &'static str,
-    pub message: String,
+    allow: &'static str,
+    message: String,
 }
 
 /// Looks at every cell.
-pub(super) fn prove(rules: &RuleSet) -> Result<Proof> {
+fn prove(rules: &RuleSet) -> Result<Proof> {
     let grid = Grid::new(rules)?;
     let name = |segment: u32| rules.segments[segment as usize].name.en.clone();
     let mut proof = Proof {
@@ -62,6 +65,7 @@ pub(super) fn prove(rules: &RuleSet) -> Result<Proof> {
         unreachable: Vec::new(),
         mece: false,
         overlaps: Vec::new(),
+        fraction: None,
     };
     let mut reached = vec![false; rules.segments.len()];
     for (index, matches) in grid.matches.iter().enumerate() {
@@ -71,7 +75,10 @@ pub(super) fn prove(rules: &RuleSet) -> Result<Proof> {
         }
         proof.cells += 1;
         match matches.as_slice() {
-            [] => proof.uncovered.push(cell.code()),
+            [] => {
+                proof.fraction = proof.fraction.or_else(|| cell.between_whole());
+                proof.uncovered.push(cell.code());
+            }
             [first, rest @ ..] => {
                 reached[*first as usize] = true;
                 if !rest.is_empty() {
@@ -90,6 +97,52 @@ pub(super) fn prove(rules: &RuleSet) -> Result<Proof> {
     Ok(proof)
 }
 
+impl RuleSet {
+    /// The proof, cell by cell.
+    ///
+    /// # Errors
+    /// [`RuleFault::TooManyCells`].
+    pub fn proof(&self) -> Result<Proof> {
+        prove(self)
+    }
+
+    /// Proves the map whole, or what the file says of its holes.
+    ///
+    /// # Errors
+    /// [`RuleFault::NotWhole`] for holes and overlaps that the file does not allow.
+    pub fn check(&self) -> Result<Vec<Warning>> {
+        let proof = self.proof()?;
+        let faults = proof.faults();
+        let refused: Vec<&'static str> = faults
+            .iter()
+            .map(|fault| fault.allow)
+            .filter(|&key| match key {
+                "allow-gaps" => !self.allow_gaps,
+                _ => !self.allow_overlap,
+            })
+            .collect();
+        if refused.is_empty() {
+            let warning = |fault: &Fault| {
+                Warning::new(
+                    fault.code,
+                    format!("map `{}`: {}", self.name, fault.message),
+                )
+            };
+            return Ok(faults.iter().map(warning).collect());
+        }
+        let mut allow = refused;
+        allow.dedup();
+        let messages: Vec<String> = faults.iter().map(|fault| fault.message.clone()).collect();
+        Err(RuleFault::NotWhole {
+            map: self.name.clone(),
+            faults: messages.join("; "),
+            allow,
+            fraction: proof.fraction,
+        }
+        .into())
+    }
+}
+
 impl Proof {
     /// Whether every customer is taken exactly once and every segment takes somebody.
     pub fn is_whole(&self) -> bool {
@@ -97,7 +150,7 @@ impl Proof {
     }
 
     /// The faults in words, with the key that would allow each.
-    pub(super) fn faults(&self) -> Vec<Fault> {
+    fn faults(&self) -> Vec<Fault> {
         let cells = |what: &str, cells: &[String]| {
             format!(
                 "{} of {} cells {what} ({})",

@@ -186,6 +186,40 @@ impl Scheme {
     }
 }
 
+/// Refuses keys of `[scores]` that no dimension takes anything from: somebody meant something by them.
+pub(super) fn check_common(scores: &Table, schemes: &[Scheme; 3], at: &At<'_>) -> Result<()> {
+    let any = |takes: &dyn Fn(&Scheme) -> bool| schemes.iter().any(takes);
+    let is_said = |key: &str, found: &str| scores.get(key).and_then(Value::as_str) == Some(found);
+    let bands = scores.get("bands").and_then(Value::as_integer);
+    let given = |scheme: &Scheme| matches!(scheme.method, Method::Fixed(_));
+    let top = |scheme: &Scheme| matches!(scheme.method, Method::TopPercent(_) | Method::TopN(_));
+    let free = |scheme: &Scheme| matches!(scheme.method, Method::Quantile | Method::NaturalBreaks);
+    let taken = [
+        (
+            "bands",
+            any(&|scheme| free(scheme) || i64::try_from(scheme.bands).ok() == bands),
+            [METHODS[0], METHODS[4]].as_slice(),
+        ),
+        ("cuts", any(&given), &METHODS[1..2]),
+        ("top", any(&top), &METHODS[5..7]),
+        (
+            "ties",
+            any(&|scheme| scheme.by_id) || !is_said("ties", "by-id"),
+            &[METHODS[0], METHODS[5], METHODS[6]],
+        ),
+    ];
+    for (key, is_taken, methods) in taken {
+        if let (Some(value), false) = (scores.get(key), is_taken) {
+            let expected = format!(
+                "left out: only `method = {}` asks for it, and no dimension has that",
+                alternatives(methods)
+            );
+            return Err(at.bad(key, value, expected));
+        }
+    }
+    Ok(())
+}
+
 /// The words of `method`.
 const METHODS: [&str; 7] = [
     "quantile",

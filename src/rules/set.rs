@@ -9,11 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::{Table, Value};
 
 use super::condition::{Quantity, number};
-use super::proof::{Proof, prove};
-use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme};
+use super::meaning::Meaning;
+use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme, check_common};
 use super::segment::{Segment, SegmentName, check_first_orders, check_names, rename, segments};
 use super::table::{At, shortened};
-use crate::error::{Result, RuleFault, Warning};
+use crate::config::is_config_key;
+use crate::error::{Result, RuleFault};
 
 const TOP_KEYS: [&str; 9] = [
     "name",
@@ -64,6 +65,8 @@ pub struct RuleSet {
     pub(super) allow_gaps: bool,
     pub(super) allow_overlap: bool,
     pub(super) segments: Vec<Segment>,
+    /// What R and M are where the rules are used; no part of what they say.
+    pub(super) meaning: Meaning,
     /// As it was written.
     pub(super) source: Table,
 }
@@ -128,6 +131,15 @@ impl RuleSet {
             place,
             at: "the rules".to_owned(),
         };
+        let others = |key: &&String| !TOP_KEYS.contains(&key.as_str()) && is_config_key(key);
+        if let Some(key) = table.keys().find(others) {
+            return Err(RuleFault::IsConfig {
+                place: place.to_owned(),
+                key: key.clone(),
+                has_rules: table.contains_key("rules"),
+            }
+            .into());
+        }
         at.only(table, &TOP_KEYS)?;
         let scores = at.table(table, "scores")?;
         let at_scores = At {
@@ -154,6 +166,7 @@ impl RuleSet {
             allow_gaps: at.flag(table, "allow-gaps")?,
             allow_overlap: at.flag(table, "allow-overlap")?,
             segments: Vec::new(),
+            meaning: Meaning::default(),
             source: table.clone(),
         };
         rules.segments = segments(table, &rules, &at)?;
@@ -163,47 +176,10 @@ impl RuleSet {
         Ok(rules)
     }
 
-    /// The proof, cell by cell.
-    ///
-    /// # Errors
-    /// [`RuleFault::TooManyCells`].
-    pub fn proof(&self) -> Result<Proof> {
-        prove(self)
-    }
-
-    /// Proves the map whole, or what the file says of its holes.
-    ///
-    /// # Errors
-    /// [`RuleFault::NotWhole`] for holes and overlaps that the file does not allow.
-    pub fn check(&self) -> Result<Vec<Warning>> {
-        let proof = self.proof()?;
-        let faults = proof.faults();
-        let refused: Vec<&'static str> = faults
-            .iter()
-            .map(|fault| fault.allow)
-            .filter(|&key| match key {
-                "allow-gaps" => !self.allow_gaps,
-                _ => !self.allow_overlap,
-            })
-            .collect();
-        if refused.is_empty() {
-            let warning = |fault: &super::proof::Fault| {
-                Warning::new(
-                    fault.code,
-                    format!("map `{}`: {}", self.name, fault.message),
-                )
-            };
-            return Ok(faults.iter().map(warning).collect());
-        }
-        let mut allow = refused;
-        allow.dedup();
-        let messages: Vec<String> = faults.iter().map(|fault| fault.message.clone()).collect();
-        Err(RuleFault::NotWhole {
-            map: self.name.clone(),
-            faults: messages.join("; "),
-            allow,
-        }
-        .into())
+    /// The same rules for data in which R and M are defined so; the proof asks for it.
+    #[must_use]
+    pub fn under(self, meaning: Meaning) -> Self {
+        Self { meaning, ..self }
     }
 
     /// Names of the segments, in order.
@@ -291,13 +267,11 @@ impl Serialize for RuleSet {
     }
 }
 
+/// Not proven yet: what R and M are stands elsewhere ([`RuleSet::under`]).
 impl<'de> Deserialize<'de> for RuleSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let table = Table::deserialize(deserializer)?;
-        let rules =
-            Self::from_table(&table, Path::new("rules")).map_err(serde::de::Error::custom)?;
-        rules.check().map_err(serde::de::Error::custom)?;
-        Ok(rules)
+        Self::from_table(&table, Path::new("rules")).map_err(serde::de::Error::custom)
     }
 }
 
@@ -311,11 +285,13 @@ fn schemes(scores: &Table, at: &At<'_>) -> Result<[Scheme; 3]> {
         at.only(&own, &SCHEME_KEYS)?;
         Scheme::read(scores, &own, &at)
     };
-    Ok([
+    let schemes = [
         one(DIMENSIONS[0])?,
         one(DIMENSIONS[1])?,
         one(DIMENSIONS[2])?,
-    ])
+    ];
+    check_common(scores, &schemes, at)?;
+    Ok(schemes)
 }
 
 fn weights(scores: &Table, at: &At<'_>) -> Result<[f64; 3]> {

@@ -397,13 +397,35 @@ pub fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
+/// A document of all runs in a folder that have it, with their names, in the order of these. A folder without runs has none.
+///
+/// # Errors
+/// [`Error::Io`] where the system refuses.
+pub fn documents_of_runs(folder: &Path, name: &str) -> Result<Vec<(String, String)>> {
+    let runs = folder.join("runs");
+    if !runs.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&runs).map_err(Error::io("list", &runs))? {
+        let entry = entry.map_err(Error::io("list", &runs))?;
+        let run_id = entry.file_name().to_string_lossy().into_owned();
+        let document = entry.path().join(name);
+        if !run_id.starts_with(STAGING) && document.is_file() {
+            found.push((run_id, read_model(&document)?));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Reads a model file.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Io`].
 #[expect(
     clippy::disallowed_methods,
-    reason = "the model file is the one thing that store reads"
+    reason = "models and documents of runs are the one thing that store reads"
 )]
 pub fn read_model(path: &Path) -> Result<String> {
     if !path.exists() {

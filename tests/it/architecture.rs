@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// What each module may import, besides `config` and `error` (DESIGN §7). `lib` and `main` only declare.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("config", &[]),
     ("error", &[]),
     ("load", &[]),
@@ -20,6 +20,10 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
         "compare",
         &["load", "features", "cluster", "tiers", "rules"],
     ),
+    (
+        "calibrate",
+        &["load", "features", "cluster", "tiers", "rules"],
+    ),
     ("generate", &[]),
     ("store", &[]),
     // Results of the stages; it never sees `pipeline`.
@@ -30,7 +34,15 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     (
         "pipeline",
         &[
-            "load", "features", "cluster", "tiers", "rules", "compare", "generate", "store",
+            "load",
+            "features",
+            "cluster",
+            "tiers",
+            "rules",
+            "compare",
+            "calibrate",
+            "generate",
+            "store",
             "report",
         ],
     ),
@@ -38,7 +50,15 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     (
         "cli",
         &[
-            "pipeline", "load", "cluster", "tiers", "rules", "compare", "generate", "store",
+            "pipeline",
+            "load",
+            "cluster",
+            "tiers",
+            "rules",
+            "compare",
+            "calibrate",
+            "generate",
+            "store",
         ],
     ),
     ("lib", &["cli"]),

@@ -441,10 +441,19 @@ fn tiers(work: &Workdir) -> DataFrame {
 
 #[test]
 fn nothing_after_t_leaks_into_the_tiers() {
+    nothing_leaks("3");
+}
+
+#[test]
+fn nothing_after_t_leaks_into_the_number_of_tiers() {
+    nothing_leaks("auto");
+}
+
+fn nothing_leaks(k: &str) {
     // In a world without a March the last day stands alone.
-    let flags = "--k 3 --against eight --format json --out told --max-gap 60d";
+    let flags = &format!("--k {k} --against eight --format json --out told --max-gap 60d");
     let model = |work: &Workdir| {
-        let flags = format!("--input orders.parquet {COLUMNS} --k 3 --as-of 2024-03-01 --quiet");
+        let flags = format!("--input orders.parquet {COLUMNS} --k {k} --as-of 2024-03-01 --quiet");
         work.tiermill(&format!("run --out out {flags}")).success();
         std::fs::read(work.current().join("model.json")).unwrap()
     };

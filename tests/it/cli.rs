@@ -54,7 +54,7 @@ fn has_keys(value: &Value, keys: &str) {
     }
 }
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "init",
     "check",
     "run",
@@ -62,10 +62,12 @@ const COMMANDS: [&str; 14] = [
     "assign",
     "compare",
     "backtest",
+    "calibrate",
     "config",
     "maps",
     "rules",
     "report",
+    "sql",
     "generate",
     "completions",
     "man",
@@ -88,10 +90,12 @@ fn the_front_page_says_what_to_do_first_and_every_night() {
       assign       Give every customer a tier of a saved model
       compare      Hold two tierings of the same customers against each other
       backtest     Make tiers as of a day in the past, and judge them by what came after
+      calibrate    Cut points of each dimension, how sure they are, and the clusters as rules
       config       Print the effective config as TOML that can be fed back
       maps         List the built-in segment maps, show one, or prove one whole
       rules        Work with rule files: freeze their cut points
       report       Make the page of a published run again, with a backtest or charts if asked
+      sql          Print a model as SQL: orders in, the tier of every customer out
       generate     Make orders with a known truth, any size
       completions  Print completions for a shell
       man          Print the man page, or write one per command into a folder
@@ -306,6 +310,9 @@ fn run_prints_tiers_rows_and_files() {
           assignments.parquet  a tier for every customer
           tiers.json           what the tiers are
           model.json           what `tiermill assign` needs
+          thresholds.toml      cut points as a rule file
+          thresholds.json      all cut points, with intervals
+          thresholds.sql       cut points as SQL
           report.html          the page: one file, for any browser
           manifest.json        inputs, rows, timings, hashes
           rejected.parquet     rows that were not used, and why
@@ -486,8 +493,7 @@ fn manifest_json_has_the_keys_of_the_contract() {
     has_keys(&manifest["rows"], "read used rejected");
     has_keys(&manifest["outputs"][0], "path bytes sha256");
     let current = work.current();
-    let files =
-        "assignments.parquet manifest.json model.json rejected.parquet report.html tiers.json";
+    let files = "assignments.parquet manifest.json model.json rejected.parquet report.html thresholds.json thresholds.sql thresholds.toml tiers.json";
     assert_eq!(names(&current).join(" "), files);
 }
 

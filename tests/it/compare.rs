@@ -5,7 +5,7 @@ use ndarray::Array2;
 use polars::prelude::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tiermill::cluster::{silhouette, silhouette_of_labels};
+use tiermill::cluster::{Effort, silhouette, silhouette_of_labels};
 use tiermill::compare::value::{Totals, balance, capture, eta_squared, gini, gini_of_each};
 use tiermill::compare::{
     Agreement, Comparison, CrossTable, Matching, Moves, Pairing, Space, Tiering, agreement,
@@ -295,6 +295,12 @@ fn eta_squared_and_balance_by_hand() {
     );
 }
 
+const EFFORT: Effort = Effort {
+    exact: 10_000,
+    pieces: 10_000,
+    sample: 0,
+};
+
 #[test]
 fn the_silhouette_of_any_labels_is_that_of_all_pairs() {
     let golden = golden("golden_cluster.json");
@@ -310,16 +316,17 @@ fn the_silhouette_of_any_labels_is_that_of_all_pairs() {
         let labels: Vec<u32> = (0..rows.len())
             .map(|row| (row * spread % k) as u32)
             .collect();
-        let found = silhouette_of_labels(&sketched, &labels, 10_000).unwrap();
+        let found = silhouette_of_labels(&sketched, &labels, EFFORT).unwrap();
+        assert!(found.exact && found.error.is_none());
         close(
-            found,
+            found.mean,
             silhouette(matrix.view(), &labels, k),
             1e-9,
             &format!("{k} labels"),
         );
     }
     assert_eq!(
-        silhouette_of_labels(&sketched, &vec![3; rows.len()], 10_000),
+        silhouette_of_labels(&sketched, &vec![3; rows.len()], EFFORT),
         None
     );
 }
@@ -340,18 +347,35 @@ fn among_few_pieces_the_silhouette_is_nearly_the_same() {
         .iter()
         .map(|orders| u32::from(6 < *orders))
         .collect();
+    let measured = |effort| silhouette_of_labels(&sketched, &labels, effort).unwrap();
     let (all, few) = (
-        silhouette_of_labels(&sketched, &labels, 10_000),
-        silhouette_of_labels(&sketched, &labels, 300),
+        measured(EFFORT),
+        measured(Effort {
+            exact: 0,
+            pieces: 300,
+            sample: 0,
+        }),
     );
+    assert!(all.exact && !few.exact && few.error.is_none());
     close(
-        all.unwrap(),
+        all.mean,
         silhouette(matrix.view(), &labels, 2),
         1e-9,
         "all pieces",
     );
-    assert_ne!(all, few);
-    close(few.unwrap(), all.unwrap(), 0.05, "few pieces");
+    close(few.mean, all.mean, 0.05, "few pieces");
+    // A sample of finer pieces takes most of that off, and says how much may be left.
+    let sampled = measured(Effort {
+        exact: 0,
+        pieces: 300,
+        sample: 1_000,
+    });
+    let (off, error) = ((sampled.mean - all.mean).abs(), sampled.error.unwrap());
+    assert!(!sampled.exact && 0.0 < error && error < 0.01, "{sampled:?}");
+    assert!(
+        off <= error && off < (few.mean - all.mean).abs() / 2.0,
+        "{few:?} {sampled:?} {all:?}"
+    );
 }
 
 // Who moves.
@@ -445,24 +469,27 @@ fn eight_customers_on_paper() {
         ])
     );
     let value = &found.value.b;
-    assert_eq!((value.top_tier.as_str(), value.top_share), ("Good", 0.5));
+    assert_eq!(
+        (value.top_tier.as_str(), value.figures.top_share),
+        ("Good", 0.5)
+    );
     close(
-        value.top_capture.unwrap(),
+        value.figures.top_capture.unwrap(),
         3050.5 / 3125.75,
         1e-12,
         "capture of the top tier",
     );
     close(
-        value.gini.unwrap(),
+        value.figures.gini.unwrap(),
         3050.5 / 3125.75 - 0.5,
         1e-12,
         "gini of two halves",
     );
-    close(value.balance.unwrap(), 1.0, 1e-12, "two halves");
+    close(value.figures.balance.unwrap(), 1.0, 1e-12, "two halves");
     assert_eq!(value.lorenz.as_ref().unwrap()[1], [0.5, 75.25 / 3125.75]);
     let recency: Vec<f64> = EIGHT.iter().map(|row| row.0).collect();
     assert_eq!(
-        value.eta2["recency_days"].as_f64(),
+        value.figures.eta2["recency_days"].as_f64(),
         eta_squared(&b.labels, &recency)
     );
 }
@@ -594,8 +621,8 @@ proptest! {
         prop_assert_eq!(found.plan.iter().map(|segment| segment.customers.after).sum::<i64>(), table.len() as i64);
         prop_assert_eq!(found.plan.iter().map(|segment| segment.customers.enter).sum::<i64>(), found.moved.customers as i64);
         let most = found.gini_of_customers.unwrap() + 1e-9;
-        prop_assert!(found.value.a.gini.unwrap() <= most && found.value.random.gini.unwrap() <= most);
-        prop_assert!((0.0..=1.0).contains(&found.value.a.top_share));
+        prop_assert!(found.value.a.figures.gini.unwrap() <= most && found.value.random.figures.gini.unwrap() <= most);
+        prop_assert!((0.0..=1.0).contains(&found.value.a.figures.top_share));
     }
 
     #[test]
@@ -607,7 +634,7 @@ proptest! {
             let (found, moves) = compared(&people, &a, b);
             prop_assert_eq!((found.moved.customers, moves.rows.len()), (0, 0));
             prop_assert_eq!(found.agreement.adjusted_rand, 1.0);
-            prop_assert_eq!(&found.value.a.eta2, &found.value.b.eta2);
+            prop_assert_eq!(&found.value.a.figures.eta2, &found.value.b.figures.eta2);
             prop_assert!(found.plan.iter().all(|segment| segment.customers.net == 0));
         }
     }
@@ -637,28 +664,31 @@ fn random_tiers_are_worth_nothing_and_the_seed_decides_them() {
     };
     let (value, floor) = (of_seed(1).a, of_seed(1).random);
     assert!(
-        0.25 < value.gini.unwrap() && floor.gini.unwrap() < 0.05,
+        0.25 < value.figures.gini.unwrap() && floor.figures.gini.unwrap() < 0.05,
         "{floor:?}"
     );
     assert!(
-        (floor.top_capture.unwrap() - value.top_share).abs() < 0.02,
+        (floor.figures.top_capture.unwrap() - value.figures.top_share).abs() < 0.02,
         "{floor:?}"
     );
-    assert!((floor.capture_20.unwrap() - 0.2).abs() < 0.02, "{floor:?}");
     assert!(
-        floor.eta2["monetary"].as_f64().unwrap() < 0.01
-            && 0.7 < value.eta2["monetary"].as_f64().unwrap()
+        (floor.figures.capture_20.unwrap() - 0.2).abs() < 0.02,
+        "{floor:?}"
     );
-    assert!(floor.silhouette.unwrap() < 0.0 && 0.0 < value.silhouette.unwrap());
+    assert!(
+        floor.figures.eta2["monetary"].as_f64().unwrap() < 0.01
+            && 0.7 < value.figures.eta2["monetary"].as_f64().unwrap()
+    );
+    assert!(floor.figures.silhouette.unwrap() < 0.0 && 0.0 < value.figures.silhouette.unwrap());
     close(
-        floor.top_share,
-        value.top_share,
+        floor.figures.top_share,
+        value.figures.top_share,
         1e-12,
         "share of the top tier",
     );
     close(
-        floor.balance.unwrap(),
-        value.balance.unwrap(),
+        floor.figures.balance.unwrap(),
+        value.figures.balance.unwrap(),
         1e-12,
         "balance",
     );
@@ -778,20 +808,21 @@ fn a_comparison_as_people_read_it() {
     66.7 % of the customers are in the most frequent tier of A of their tier in B, 66.7 % the other way round
 
     Value
-                                   A       B  Random A  Random B
-     Gini of revenue           0.272   0.312     0.141     0.145
-     Top tier: revenue        72.8 %  77.7 %    54.2 %    55.4 %
-     Top tier: customers      50.0 %  50.0 %    50.0 %    50.0 %
-     Best 20 %: revenue       29.1 %  31.1 %    27.6 %    27.2 %
-     η² recency_days           0.999   0.468     0.376     0.387
-     η² frequency              0.660   0.776     0.286     0.272
-     η² monetary               0.571   0.725     0.261     0.261
-     η² recency_days, scaled   0.979   0.312     0.400     0.408
-     η² frequency, scaled      0.733   0.793     0.294     0.278
-     η² monetary, scaled       0.719   0.755     0.291     0.279
-     Silhouette                0.265  -0.098    -0.301    -0.313
-     Balance of sizes          0.921   0.921     0.921     0.921
-    Random: customers dealt at random into tiers of the sizes of A, of B. Gini 0: all tiers spend alike.
+                                   A       B         Random A         Random B
+     Gini of revenue           0.272   0.312    0.141 ± 0.114    0.145 ± 0.109
+     Top tier: revenue        72.8 %  77.7 %  54.2 % ± 13.4 %  55.4 % ± 11.7 %
+     Top tier: customers      50.0 %  50.0 %   50.0 % ± 0.0 %   50.0 % ± 0.0 %
+     Best 20 %: revenue       29.1 %  31.1 %   27.6 % ± 2.3 %   27.2 % ± 2.5 %
+     η² recency_days           0.999   0.468    0.376 ± 0.254    0.387 ± 0.245
+     η² frequency              0.660   0.776    0.286 ± 0.389    0.272 ± 0.383
+     η² monetary               0.571   0.725    0.261 ± 0.400    0.261 ± 0.393
+     η² recency_days, scaled   0.979   0.312    0.400 ± 0.186    0.408 ± 0.176
+     η² frequency, scaled      0.733   0.793    0.294 ± 0.375    0.278 ± 0.379
+     η² monetary, scaled       0.719   0.755    0.291 ± 0.380    0.279 ± 0.386
+     Silhouette                0.265  -0.098   -0.301 ± 0.191   -0.313 ± 0.187
+     Balance of sizes          0.921   0.921    0.921 ± 0.000    0.921 ± 0.000
+    Random: customers dealt at random into tiers of the sizes of A, of B: mean ± deviation between deals.
+    Gini 0: all tiers spend alike.
     No tiering can exceed a Gini of 0.367, that of single customers.
 
     2 customers (33.3 %) with a revenue of 1,450 change places; tiers are matched so that most customers stay
@@ -999,6 +1030,81 @@ fn amounts_of_a_run_with_mean_monetary_are_multiplied_back() {
 }
 
 #[test]
+fn a_word_that_is_a_name_and_a_folder_means_the_name_and_says_so() {
+    let work = with_tables();
+    let plain = work
+        .tiermill("compare eight assignments.parquet --format json --quiet")
+        .success();
+    work.parquet("eight/part.parquet", grades());
+    let named = work
+        .tiermill("compare eight assignments.parquet --format json --quiet")
+        .success();
+    let document = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(document(&plain.stdout)["a"], "eight");
+    assert_eq!(
+        document(&named.stdout)["cross_table"],
+        document(&plain.stdout)["cross_table"]
+    );
+    assert!(
+        named.stderr.contains("`eight` is the built-in map; for the file or folder of that name write `./eight` [name_and_path]"),
+        "{}",
+        named.stderr
+    );
+    assert!(!plain.stderr.contains("name_and_path"), "{}", plain.stderr);
+    let folder = work
+        .tiermill("compare ./eight assignments.parquet --format json --quiet")
+        .success();
+    assert_eq!(document(&folder.stdout)["a"], "./eight");
+    assert_ne!(
+        document(&folder.stdout)["cross_table"],
+        document(&plain.stdout)["cross_table"]
+    );
+    // A name with a dot in it is no file.
+    let dotted = work
+        .tiermill("compare rfm-r-0.3 assignments.parquet --format json --quiet")
+        .success();
+    assert_eq!(document(&dotted.stdout)["a"], "rfm-r-0.3");
+}
+
+#[test]
+fn names_do_not_reach_the_terminal_raw_and_do_not_widen_tables() {
+    let work = with_tables();
+    let long = "x".repeat(300);
+    let evil = "\u{1b}[31mred\u{7}\nline \u{202e}sdrawkcab";
+    let labels: Vec<&str> = (0..4)
+        .map(|row| if row < 2 { evil } else { &long })
+        .collect();
+    let ids: Vec<String> = column_of(&assignments(), "id");
+    let ids: Vec<&String> = ids.iter().take(4).collect();
+    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+    work.parquet("evil.parquet", df!("id" => ids, "grade" => labels).unwrap());
+    let ran = work
+        .tiermill("compare evil.parquet assignments.parquet --plan --quiet")
+        .success();
+    let text = format!("{}{}", ran.stdout, ran.stderr);
+    // Colours of our own are left out where nobody looks.
+    assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
+    assert!(text.contains("\\u{1b}[31mred\\u{7}\\nline"), "{text}");
+    let tables = ran
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("- ") && !line.starts_with("  "));
+    let widest = tables.map(|line| line.chars().count()).max().unwrap();
+    assert!(widest <= 160, "{widest}\n{}", ran.stdout);
+    let json = work
+        .tiermill("compare evil.parquet assignments.parquet --format json --quiet")
+        .success();
+    let document: Value = serde_json::from_str(&json.stdout).unwrap();
+    let rows = document["cross_table"]["rows"].as_array().unwrap();
+    assert!(rows.contains(&Value::from(evil)) && rows.contains(&Value::from(long)));
+}
+
+fn column_of(frame: &DataFrame, name: &str) -> Vec<String> {
+    let column = frame.column(name).unwrap().str().unwrap();
+    column.iter().flatten().map(str::to_owned).collect()
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_with_the_reason() {
     let work = with_tables();
     let numbers = df!("id" => [1_i64, 2], "grade" => ["a", "b"]).unwrap();
@@ -1029,6 +1135,10 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
         df!("id" => &many, "grade" => &many).unwrap(),
     );
     work.write("model.json", "{}");
+    work.write(
+        "own.toml",
+        "[rules]\nmap = 'eight'\n[rfm]\nrecency = 'floor'",
+    );
     work.write("fitted/model.json", "{}");
     work.write("published/manifest.json", "{}");
     work.write("file", "");
@@ -1090,6 +1200,25 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     error: `gardes` is no tiering: no file, folder or map has that name
 
     hint: give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
+    ");
+    assert_snapshot!(told("eightt assignments.parquet"), @"
+    exit 2
+    error: `eightt` is no tiering: no file, folder or map has that name
+
+    hint: did you mean `eight`? Otherwise give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
+    ");
+    assert_snapshot!(told("own.toml assignments.parquet"), @"
+    exit 2
+    error: `own.toml` is a config (it has `rfm`), expected a rule file
+
+    hint: its own rules are called `rules`: `tiermill compare rules clusters --config own.toml`
+    ");
+    assert_snapshot!(told("gone.toml assignments.parquet"), @"
+    exit 2
+    error: cannot read the rule file `gone.toml`
+      Caused by: entity not found
+
+    hint: `tiermill maps` lists the built-in maps; `tiermill maps NAME --toml` prints one to begin a rule file with
     ");
     assert_snapshot!(told("rules assignments.parquet"), @"
     exit 2

@@ -44,10 +44,14 @@ mod compare;
 mod backtest;
 // The page of a run: its cells, its size, its text.
 mod report;
+// Cut points of each dimension, thresholds as rule files, and the clusters as rules.
+mod calibrate;
 // What must hold for any orders.
 mod properties;
 // The nightly job from end to end, and what it publishes.
 mod pipeline;
+// A model as SQL in six dialects.
+mod sql;
 // The binary as people and programs meet it.
 mod cli;
 // Every form that an order table comes in, and what becomes of each row.

@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use serde_json::Value;
+use tiermill::config::{Monetary, Recency};
 use tiermill::load::Customers;
-use tiermill::rules::{BUILT_IN, RuleSet};
+use tiermill::rules::{BUILT_IN, Meaning, RuleSet};
 
 use crate::support::{Workdir, customers};
 
@@ -245,7 +246,12 @@ fn every_cell_of_every_built_in_map_has_the_segment_that_its_customers_get() {
         let definition = format!(
             "[scores.recency]\n{scores}[scores.frequency]\n{scores}[scores.monetary]\n{scores}"
         );
-        let rules = RuleSet::of_config(Some(built_in.name), &definition.parse().unwrap()).unwrap();
+        let rules = RuleSet::of_config(
+            Some(built_in.name),
+            &definition.parse().unwrap(),
+            Meaning::default(),
+        )
+        .unwrap();
         let shown = rules.show().unwrap();
         let mut rows = Vec::new();
         let mut codes = Vec::new();
@@ -312,6 +318,138 @@ fn conditions_on_quantities_are_proven_by_their_intervals() {
     );
     assert_eq!(impossible.unreachable, ["never"]);
     assert_eq!((impossible.cells, impossible.overlapping.len()), (3, 0));
+}
+
+#[test]
+fn days_are_whole_unless_the_config_says_exact() {
+    let text = "segments = [
+        { name = 'warm', recency_days = [0, 30] },
+        { name = 'cold', recency_days = '>= 31' },
+    ]";
+    let under = |recency: Recency, ready: bool| {
+        let meaning = Meaning {
+            recency,
+            ready,
+            ..Meaning::default()
+        };
+        map(text).under(meaning)
+    };
+    assert!(under(Recency::Floor, false).proof().unwrap().mece);
+    assert!(under(Recency::Calendar, false).proof().unwrap().mece);
+    for rules in [under(Recency::Exact, false), under(Recency::Floor, true)] {
+        assert_eq!(rules.proof().unwrap().uncovered, ["30 < recency_days < 31"]);
+        let hint = rules.check().unwrap_err().hint().unwrap();
+        assert!(
+            hint.starts_with("`recency_days` may lie between 30 and 31 here: write `\"> 30\"` in place of `\">= 31\"`;"),
+            "{hint}"
+        );
+    }
+    // The same for amounts, which are never whole.
+    let amounts = map(
+        "segments = [{ name = 'low', monetary = '<= 99' }, { name = 'high', monetary = '>= 100' }]",
+    );
+    let hint = amounts.check().unwrap_err().hint().unwrap();
+    assert!(
+        hint.starts_with("`monetary` may lie between 99 and 100 here"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn tenure_follows_from_the_first_order() {
+    let never = |recency: Recency, conditions: &str| {
+        let text = format!(
+            "allow-gaps = true\nallow-overlap = true\n[[segments]]\nname = 'a'\n{conditions}\n[[segments]]\nname = 'b'\notherwise = true"
+        );
+        let meaning = Meaning {
+            recency,
+            ..Meaning::default()
+        };
+        let proof = map(&text).under(meaning).proof().unwrap();
+        proof.unreachable == ["a"]
+    };
+    let within = |tenure: &str| format!("first_order = 'within 30d'\ntenure_days = '{tenure}'");
+    for recency in [Recency::Floor, Recency::Calendar, Recency::Exact] {
+        assert!(never(recency, &within("> 60")));
+        assert!(!never(recency, &within("< 30")));
+        let before = "first_order = 'not within 30d'\ntenure_days = '< 20'";
+        assert!(never(recency, before));
+    }
+    // A customer of 30 days of the calendar: up to 31 days may have passed by the clock, 30 by the calendar.
+    assert!(never(Recency::Calendar, &within("> 30")));
+    assert!(!never(Recency::Floor, &within("> 30")));
+    assert!(never(Recency::Floor, &within("> 31")));
+    // The last order lies no further back than the first may.
+    assert!(never(
+        Recency::Floor,
+        "first_order = 'within 30d'\nrecency_days = '> 31'"
+    ));
+    assert!(!never(
+        Recency::Floor,
+        "first_order = 'within 30d'\nrecency_days = '>= 31'"
+    ));
+}
+
+#[test]
+fn what_an_order_is_worth_follows_from_the_total() {
+    let text = "segments = [
+        { name = 'one large', frequency = 1, monetary = '> 100' },
+        { name = 'one small', frequency = 1, aov = '<= 100' },
+        { name = 'regular', frequency = '>= 2' },
+    ]";
+    let rules = map(text);
+    assert!(rules.proof().unwrap().mece, "{:?}", rules.proof());
+    // Of a ready table nobody knows how its monetary was made.
+    let ready = Meaning {
+        ready: true,
+        ..Meaning::default()
+    };
+    assert!(!map(text).under(ready).proof().unwrap().mece);
+    // Where M is a mean it is the worth of an order, whatever the frequency.
+    let text = "segments = [
+        { name = 'large', monetary = '> 100' },
+        { name = 'small', aov = '<= 100' },
+    ]";
+    let mean = Meaning {
+        monetary: Monetary::Mean,
+        ..Meaning::default()
+    };
+    assert!(!map(text).proof().unwrap().mece);
+    assert!(map(text).under(mean).proof().unwrap().mece);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cells_of_frequency_total_and_mean_are_those_that_somebody_can_be_in(
+        frequency in prop::sample::select(vec!["= 1", "= 3", ">= 2", "<= 4", "> 5"]),
+        monetary in (prop::sample::select(vec!["<", "<=", ">", ">=", "="]), -3..=6_i32),
+        aov in (prop::sample::select(vec!["<", "<=", ">", ">=", "="]), -3..=6_i32),
+    ) {
+        let text = format!(
+            "allow-gaps = true\nallow-overlap = true\n[[segments]]\nname = 'a'\nfrequency = '{frequency}'\nmonetary = '{} {}'\naov = '{} {}'\n[[segments]]\nname = 'b'\notherwise = true",
+            monetary.0, monetary.1 * 12, aov.0, aov.1 * 6
+        );
+        let holds = |sign: &str, value: i64, bound: i64| match sign {
+            "<" => value < bound,
+            "<=" => value <= bound,
+            ">" => value > bound,
+            ">=" => value >= bound,
+            _ => value == bound,
+        };
+        // Amounts in steps of 1, as fine as the bounds ask for; the mean of an order is compared crosswise.
+        let somebody = (1..=40_i64).any(|orders| {
+            let (sign, bound) = frequency.split_once(' ').unwrap();
+            holds(sign, orders, bound.parse().unwrap())
+                && (-1600..=1600_i64).any(|total| {
+                    holds(monetary.0, total, i64::from(monetary.1) * 12)
+                        && holds(aov.0, total, i64::from(aov.1) * 6 * orders)
+                })
+        });
+        let proof = map(&text).proof().unwrap();
+        prop_assert_eq!(!proof.unreachable.contains(&"a".to_owned()), somebody, "{}", text);
+    }
 }
 
 #[test]

@@ -16,7 +16,14 @@ use crate::support::{
 };
 
 /// The files of a run that are a function of input and config alone.
-const SAME_BYTES: [&str; 3] = ["assignments.parquet", "tiers.json", "model.json"];
+const SAME_BYTES: [&str; 6] = [
+    "assignments.parquet",
+    "tiers.json",
+    "model.json",
+    "thresholds.toml",
+    "thresholds.json",
+    "thresholds.sql",
+];
 
 /// One row per line, values between bars; floats with all their digits.
 fn lines(frame: &DataFrame) -> Vec<String> {
@@ -603,7 +610,10 @@ fn stages_are_announced_in_the_order_of_the_work() {
     assert_eq!(stages, ["load", "features", "cluster", "tiers", "write"]);
     let manifest = check_manifest(&job.work.join("out/current").canonicalize().unwrap());
     let timings: Vec<&String> = manifest["timings"].as_object().unwrap().keys().collect();
-    assert_eq!(timings, ["load", "features", "cluster", "tiers", "write"]);
+    assert_eq!(
+        timings,
+        ["load", "features", "cluster", "tiers", "calibrate", "write"]
+    );
 }
 
 #[test]

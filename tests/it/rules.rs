@@ -593,6 +593,10 @@ fn a_rule_file_that_cannot_be_is_refused_with_the_place_and_what_it_could_be() {
         scores("[scores.recncy]\nbands = 3"),
         scores("[scores]\nmethod = 'quintile'"),
         scores("[scores]\nbands = 10"),
+        scores("[scores]\nmethod = 'median'\nbands = 3"),
+        scores("[scores]\ntop = 20"),
+        scores("[scores]\ncuts = [1, 2]"),
+        scores("[scores]\nmethod = 'natural-breaks'\nties = 'by-id'"),
         scores("[scores.monetary]\ncuts = [3, 2]"),
         scores("[scores.monetary]\nmethod = 'fixed'"),
         scores("[scores.monetary]\nmethod = 'mean'\ncuts = [3]"),
@@ -627,6 +631,10 @@ fn a_rule_file_that_cannot_be_is_refused_with_the_place_and_what_it_could_be() {
     `mine.toml`: unknown key `recncy` in [scores] | did you mean `recency`?
     `mine.toml`: `method` in [scores.recency] is "quintile", expected "quantile", "fixed", "mean", "median", "natural-breaks", "top-percent" or "top-n"
     `mine.toml`: `bands` in [scores.recency] is 10, expected 2 to 9
+    `mine.toml`: `bands` in [scores] is 3, expected left out: only `method = "quantile" or "natural-breaks"` asks for it, and no dimension has that
+    `mine.toml`: `top` in [scores] is 20, expected left out: only `method = "top-percent" or "top-n"` asks for it, and no dimension has that
+    `mine.toml`: `cuts` in [scores] is [1, 2], expected left out: only `method = "fixed"` asks for it, and no dimension has that
+    `mine.toml`: `ties` in [scores] is "by-id", expected left out: only `method = "quantile", "top-percent" or "top-n"` asks for it, and no dimension has that
     `mine.toml`: `cuts` in [scores.monetary] is [3, 2], expected ascending cut points
     `mine.toml`: `cuts` in [scores.monetary] is missing, expected cut points, as in `[30, 90, 365]`
     `mine.toml`: `cuts` in [scores.monetary] is [3], expected left out, or `method = "fixed"`
@@ -800,7 +808,7 @@ fn a_model_is_refused_under_other_rules() {
     };
     assign("").success();
     let other = assign("--rules grid-10");
-    assert_eq!(other.code, 1);
+    assert_eq!(other.code, 2);
     assert!(
         other
             .stderr
@@ -847,7 +855,10 @@ fn a_model_is_refused_under_other_rules() {
 fn bad_rules_stop_every_command_before_the_input_is_read() {
     for (rules, said) in [
         ("rules = 'nine'", "no built-in map is called `nine`"),
-        ("rules = 'gone.toml'", "cannot read the config `gone.toml`"),
+        (
+            "rules = 'gone.toml'",
+            "cannot read the rule file `gone.toml`",
+        ),
         (
             "[rules]\nmap = 'eight'\nfile = 'x.toml'",
             "`file` in [rules] and `map` cannot go together",
@@ -871,6 +882,87 @@ fn bad_rules_stop_every_command_before_the_input_is_read() {
             assert!(!work.join("out").exists(), "{command}");
         }
     }
+}
+
+#[test]
+fn what_is_wrong_in_a_rule_file_is_said_with_its_name() {
+    let work = six("");
+    let wrong = "[[segments]]\nname = 'VIP'\nr = 6";
+    work.write("bad.toml", wrong);
+    for command in [
+        "run --rules bad.toml",
+        "maps bad.toml",
+        "compare bad.toml clusters",
+        "backtest --at 2024-03-01 --horizon 30d --against bad.toml",
+    ] {
+        let ran = work.tiermill(command);
+        assert_eq!(ran.code, 2, "{command}: {}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains("error: `bad.toml`: `r` in segment 1 (`VIP`) is 6"),
+            "{command}: {}",
+            ran.stderr
+        );
+    }
+    for command in [
+        "run --rules gone.toml",
+        "maps --check gone.toml",
+        "compare gone.toml clusters",
+    ] {
+        let ran = work.tiermill(command);
+        assert_eq!(ran.code, 2, "{command}: {}", ran.stderr);
+        assert!(
+            ran.stderr
+                .contains("error: cannot read the rule file `gone.toml`")
+                && ran
+                    .stderr
+                    .contains("hint: `tiermill maps` lists the built-in maps"),
+            "{command}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn a_map_is_checked_under_the_config_that_it_will_be_used_with() {
+    let rules = "[[segments]]\nname = 'warm'\nrecency_days = [0, 30]\n[[segments]]\nname = 'cold'\nrecency_days = '>= 31'\n";
+    let floor = six("");
+    floor.write("days.toml", rules);
+    floor.tiermill("maps --check days.toml").success();
+    floor.tiermill("run --rules days.toml").success();
+    let exact = six("recency = 'exact'");
+    exact.write("days.toml", rules);
+    for (command, code) in [("maps --check days.toml", 1), ("run --rules days.toml", 2)] {
+        let ran = exact.tiermill(command);
+        assert_eq!(ran.code, code, "{command}: {}", ran.stderr);
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            text.contains("write `\"> 30\"` in place of `\">= 31\"`"),
+            "{command}: {text}"
+        );
+    }
+    // A model keeps what its days were.
+    let sound = rules.replace(">= 31", "> 30");
+    exact.write("days.toml", sound);
+    exact.tiermill("run --rules days.toml").success();
+    let model = exact.current().join("model.json");
+    exact
+        .tiermill(&format!(
+            "assign --rules days.toml --as-of 2024-04-01 --model {}",
+            model.display()
+        ))
+        .success();
+    floor.write(
+        "tiermill.toml",
+        std::fs::read_to_string(floor.join("tiermill.toml")).unwrap(),
+    );
+    let floor_model = floor.current().join("model.json");
+    floor
+        .tiermill(&format!(
+            "assign --rules days.toml --as-of 2024-04-01 --model {}",
+            floor_model.display()
+        ))
+        .success();
 }
 
 #[test]

@@ -24,7 +24,7 @@ import polars as pl
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "tiermill"
 FEATURES = ("recency_days", "frequency", "monetary")
-SAME_BYTES = ("assignments.parquet", "tiers.json", "model.json")
+SAME_BYTES = ("assignments.parquet", "tiers.json", "model.json", "thresholds.toml", "thresholds.json", "thresholds.sql")
 PUBLISHED = (*SAME_BYTES, "manifest.json", "rejected.parquet")
 DAY_US = 86_400_000_000
 

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::progress::Progress;
-use super::{JobArgs, print, print_json, problem, with_threads};
+use super::{JobArgs, print, print_json, problem, with_threads, within};
 use crate::config::{Config, Days, Format, parse_moment};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::pipeline::{self, Asked, Stage};
 
 /// Folds beyond which there is nothing to learn.
@@ -78,15 +78,4 @@ pub(super) fn backtest(args: &BacktestArgs) -> Result<ExitCode> {
         Format::Human => print(&text::backtested(&backtested))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn within(key: &str, found: usize, range: std::ops::RangeInclusive<usize>) -> Result<usize> {
-    if range.contains(&found) {
-        return Ok(found);
-    }
-    Err(Error::BadValue {
-        key: key.to_owned(),
-        found: found.to_string(),
-        expected: format!("{} to {}", range.start(), range.end()),
-    })
 }

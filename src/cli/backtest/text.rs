@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use comfy_table::Table;
-
+use super::super::plain::{Table, name as short, plain};
 use super::super::render::{TITLE, count, moment, none, number, percent, table, wrapped};
 use crate::compare::backtest::{Backtest, Fold, Measure, Tried};
 use crate::pipeline::Backtested;
@@ -54,7 +53,7 @@ pub(super) fn backtested(backtested: &Backtested) -> String {
     if !backtested.files.is_empty() {
         let _ = writeln!(text, "\n{TITLE}Written{TITLE:#}");
         for file in &backtested.files {
-            let _ = writeln!(text, "  {}", file.display());
+            let _ = writeln!(text, "  {}", plain(&file.display().to_string()));
         }
     }
     text
@@ -113,7 +112,7 @@ fn tierings(backtest: &Backtest) -> Table {
             value.map_or_else(none, |value| format!("{value:.decimals$}"))
         };
         table.add_row(vec![
-            tried.name.clone(),
+            short(&tried.name),
             figure(figures.lift, 2),
             bounds(Measure::Lift, 2),
             figure(figures.gini, 3),
@@ -153,7 +152,7 @@ fn differences(backtest: &Backtest) -> Table {
                 |value: Option<f64>| value.map_or_else(none, |value| format!("{value:+.3}"));
             table.add_row(vec![
                 if measure == Measure::Gini {
-                    format!("{best} − {}", other.name)
+                    format!("{} − {}", short(best), short(&other.name))
                 } else {
                     String::new()
                 },
@@ -180,7 +179,7 @@ fn tiers(tried: &Tried) -> Table {
     for (rank, tier) in tried.tiers.iter().enumerate() {
         table.add_row(vec![
             (rank + 1).to_string(),
-            tier.name.clone(),
+            short(&tier.name),
             count(tier.customers),
             percent(tier.repeat_rate),
             count(tier.orders.unsigned_abs()),

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use comfy_table::Table;
 use serde_json::{Map, Value as Json};
 
+use super::super::plain::{Table, name as short, plain};
 use super::super::render::{TITLE, count, moment, none, number, percent, table, wrapped};
 use crate::compare::{
-    Agreement, Comparison, CrossTable, Floor, Moved, Pairing, SegmentPlan, Value,
+    Agreement, Comparison, CrossTable, Figures, Floor, Moved, Pairing, SegmentPlan, Value,
 };
 use crate::pipeline::Compared;
 
@@ -39,7 +39,8 @@ pub(super) fn compared(compared: &Compared, with_plan: bool) -> String {
         };
         let _ = writeln!(
             text,
-            "{side} = {name}: {} customers{alone}",
+            "{side} = {}: {} customers{alone}",
+            plain(name),
             count(customers)
         );
     }
@@ -51,7 +52,7 @@ pub(super) fn compared(compared: &Compared, with_plan: bool) -> String {
     if !compared.files.is_empty() {
         let _ = writeln!(text, "\n{TITLE}Written{TITLE:#}");
         for file in &compared.files {
-            let _ = writeln!(text, "  {}", file.display());
+            let _ = writeln!(text, "  {}", plain(&file.display().to_string()));
         }
     }
     text
@@ -60,19 +61,21 @@ pub(super) fn compared(compared: &Compared, with_plan: bool) -> String {
 /// The comparison in the report of a run: a few lines.
 pub(in super::super) fn summary(comparison: &Comparison) -> String {
     let value = &comparison.value;
-    let figure = |figure: Option<f64>| figure.map_or_else(none, |figure| format!("{figure:.3}"));
+    let figure = |value: Option<f64>| value.map_or_else(none, figure);
     let mut text = format!(
         "{TITLE}Rules {} (A) against {} (B){TITLE:#}: adjusted Rand {:.3}\n",
-        comparison.a, comparison.b, comparison.agreement.adjusted_rand
+        plain(&comparison.a),
+        plain(&comparison.b),
+        comparison.agreement.adjusted_rand
     );
     let _ = writeln!(
         text,
         "Gini of revenue {} and {} (random {}), silhouette {} and {}",
-        figure(value.a.gini),
-        figure(value.b.gini),
-        figure(value.random.gini),
-        figure(value.a.silhouette),
-        figure(value.b.silhouette)
+        figure(value.a.figures.gini),
+        figure(value.b.figures.gini),
+        figure(value.random.figures.gini),
+        silhouette(&value.a),
+        silhouette(&value.b)
     );
     text + &moved(&comparison.moved, FLOWS_OF_RUN)
 }
@@ -92,7 +95,11 @@ fn comparison_text(comparison: &Comparison) -> String {
         "{TITLE}Value{TITLE:#}\n{}",
         values(comparison).trim_fmt()
     );
-    text += "Random: customers dealt at random into tiers of the sizes of A, of B. Gini 0: all tiers spend alike.\n";
+    text += "Random: customers dealt at random into tiers of the sizes of A, of B: mean ± deviation between deals.\nGini 0: all tiers spend alike.\n";
+    let values = [&comparison.value.a, &comparison.value.b];
+    if values.iter().any(|value| !value.silhouette_exact) {
+        text += "≈: approximate, measured on a sketch of the customers; ± two standard errors.\n";
+    }
     if let Some(most) = comparison.gini_of_customers {
         let _ = writeln!(
             text,
@@ -119,7 +126,7 @@ fn tiers(side: &str, value: &Value, names: &[String]) -> Table {
         let place = names.iter().position(|name| *name == tier.name);
         table.add_row(vec![
             place.map_or_else(String::new, |place| format!("{side}{}", place + 1)),
-            tier.name.clone(),
+            short(&tier.name),
             count(tier.customers),
             percent(tier.customer_share),
             number(tier.revenue, 2),
@@ -142,7 +149,7 @@ fn cross_table(cross: &CrossTable) -> String {
         header.extend(names.iter().map(|name| (name.as_str(), true)));
         let mut table = table(&header);
         for (row, (name, customers)) in cross.rows.iter().zip(&cross.customers).enumerate() {
-            let mut cells = vec![format!("A{} {name}", row + 1)];
+            let mut cells = vec![format!("A{} {}", row + 1, short(name))];
             cells.extend(beside.iter().map(|&column| match customers[column] {
                 0 => "·".to_owned(),
                 customers => count(customers),
@@ -180,48 +187,53 @@ fn values(comparison: &Comparison) -> Table {
         ("Random B", true),
     ]);
     let values = &comparison.value;
-    let mut row =
-        |name: &str, of_value: &dyn Fn(&Value) -> String, of_floor: &dyn Fn(&Floor) -> String| {
-            table.add_row(vec![
-                name.to_owned(),
-                of_value(&values.a),
-                of_value(&values.b),
-                of_floor(&values.random),
-                of_floor(&values.random_b),
-            ]);
+    let mut row = |name: &str, of: &dyn Fn(&Figures) -> Option<f64>, print: fn(f64) -> String| {
+        let value = |value: &Value| of(&value.figures).map_or_else(none, print);
+        let floor = |floor: &Floor| match (of(&floor.figures), of(&floor.spread)) {
+            (Some(mean), Some(spread)) => format!("{} ± {}", print(mean), print(spread)),
+            _ => none(),
         };
-    let share = |share: Option<f64>| share.map_or_else(none, percent);
-    let figure = |figure: Option<f64>| figure.map_or_else(none, |figure| format!("{figure:.3}"));
-    row("Gini of revenue", &|v| figure(v.gini), &|f| figure(f.gini));
-    row("Top tier: revenue", &|v| share(v.top_capture), &|f| {
-        share(f.top_capture)
-    });
-    row("Top tier: customers", &|v| percent(v.top_share), &|f| {
-        percent(f.top_share)
-    });
-    row("Best 20 %: revenue", &|v| share(v.capture_20), &|f| {
-        share(f.capture_20)
-    });
-    let of = |map: &Map<String, Json>, name: &str| figure(map.get(name).and_then(Json::as_f64));
-    for name in values.a.eta2.keys() {
-        row(&format!("η² {name}"), &|v| of(&v.eta2, name), &|f| {
-            of(&f.eta2, name)
-        });
+        let (random, random_b) = (floor(&values.random), floor(&values.random_b));
+        let (a, b) = match name {
+            SILHOUETTE => (silhouette(&values.a), silhouette(&values.b)),
+            _ => (value(&values.a), value(&values.b)),
+        };
+        table.add_row(vec![name.to_owned(), a, b, random, random_b]);
+    };
+    row("Gini of revenue", &|f| f.gini, figure);
+    row("Top tier: revenue", &|f| f.top_capture, percent);
+    row("Top tier: customers", &|f| Some(f.top_share), percent);
+    row("Best 20 %: revenue", &|f| f.capture_20, percent);
+    let of = |map: &Map<String, Json>, name: &str| map.get(name).and_then(Json::as_f64);
+    for name in values.a.figures.eta2.keys() {
+        row(&format!("η² {name}"), &|f| of(&f.eta2, name), figure);
     }
-    for name in values.a.eta2_scaled.keys() {
-        row(
-            &format!("η² {name}, scaled"),
-            &|v| of(&v.eta2_scaled, name),
-            &|f| of(&f.eta2_scaled, name),
-        );
+    for name in values.a.figures.eta2_scaled.keys() {
+        let scaled = |f: &Figures| of(&f.eta2_scaled, name);
+        row(&format!("η² {name}, scaled"), &scaled, figure);
     }
-    row("Silhouette", &|v| figure(v.silhouette), &|f| {
-        figure(f.silhouette)
-    });
-    row("Balance of sizes", &|v| figure(v.balance), &|f| {
-        figure(f.balance)
-    });
+    row(SILHOUETTE, &|f| f.silhouette, figure);
+    row("Balance of sizes", &|f| f.balance, figure);
     table
+}
+
+const SILHOUETTE: &str = "Silhouette";
+
+/// A figure between −1 and 1.
+fn figure(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+/// A silhouette; one that is not of all pairs says how near it is.
+fn silhouette(value: &Value) -> String {
+    let Some(found) = value.figures.silhouette.map(figure) else {
+        return none();
+    };
+    match value.silhouette_error {
+        _ if value.silhouette_exact => found,
+        Some(error) => format!("≈ {found} ± {error:.4}"),
+        None => format!("≈ {found}"),
+    }
 }
 
 fn moved(moved: &Moved, told: usize) -> String {
@@ -271,7 +283,7 @@ fn plan(comparison: &Comparison) -> String {
     for segment in &comparison.plan {
         customers.add_row(of_customers(segment));
         let change = segment.revenue;
-        let mut row = vec![segment.segment.clone()];
+        let mut row = vec![short(&segment.segment)];
         row.extend(
             [change.before, change.leave, change.enter, change.after]
                 .map(|amount| number(amount, 2)),
@@ -281,8 +293,8 @@ fn plan(comparison: &Comparison) -> String {
     }
     format!(
         "{TITLE}Plan: if {} takes the place of {}{TITLE:#}\nCustomers\n{}\n\nRevenue\n{}",
-        comparison.b,
-        comparison.a,
+        plain(&comparison.b),
+        plain(&comparison.a),
         customers.trim_fmt(),
         revenue.trim_fmt()
     )
@@ -294,14 +306,15 @@ fn of_customers(segment: &SegmentPlan) -> Vec<String> {
     let was = if segment.was.is_empty() {
         "(new)".to_owned()
     } else {
-        segment.was.join(", ")
+        let was: Vec<String> = segment.was.iter().map(|name| short(name)).collect();
+        was.join(", ")
     };
     let net = if change.net < 0 {
         format!("-{}", whole(change.net))
     } else {
         signed(whole(change.net), 0 < change.net)
     };
-    let mut row = vec![segment.segment.clone(), was];
+    let mut row = vec![short(&segment.segment), was];
     row.extend([change.before, change.leave, change.enter, change.after].map(whole));
     row.push(net);
     row

@@ -25,8 +25,11 @@ mod search;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use rayon::prelude::*;
+
+pub use units::{in_units, whole_factor};
 
 use line::{Cut, Line};
 use sums::Wide;

@@ -3,6 +3,8 @@
 //! In: a sketch and its rows. Out: [`Solved`].
 //! Invariant: what leaves is counted over all rows, and its clusters stand in the order of their coordinates.
 
+use std::ops::RangeInclusive;
+
 use ndarray::{Array2, ArrayView1};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -28,9 +30,13 @@ const SWAPPED_POINTS: usize = 20_000;
 const FEWEST_SWAPS: usize = 3;
 /// Swaps that a restart tries at most.
 const MOST_SWAPS: usize = 40;
+/// Iterations of a scout: enough to tell which start is the best of a few.
+const SCOUTED_STEPS: u64 = 10;
+/// Cells on which the best restarts are told apart.
+const POLISHED_CELLS: usize = 32_768;
 /// Fewer than these say too little.
 const FEW_CELLS: usize = 512;
-/// Restarts that are polished on all cells: on coarse cells near ties cannot be told apart.
+/// Restarts that are polished: on coarse cells near ties cannot be told apart.
 const FINALISTS: usize = 4;
 
 /// How hard to look.
@@ -72,14 +78,37 @@ impl<'a> Engine<'a> {
     /// Prepares a sketch and its rows, of which at least `k_max` are distinct.
     pub(in crate::cluster) fn new(sketched: &'a Sketched, k_max: usize) -> Self {
         let sketch = &sketched.sketch;
-        let coarse = coarse(sketched, k_max);
+        let of_cells = || {
+            let polished = polished(sketch);
+            let coarse = coarse(&polished, sketched, k_max);
+            let few = fewer(&polished, coarse.clone());
+            let cells =
+                (coarse.len() < polished.len()).then(|| Tree::of_cells(&polished, sketch.grid()));
+            (few, coarse, cells)
+        };
+        let (rows, (few, coarse, cells)) = rayon::join(|| Tree::of_rows(sketched), of_cells);
         Self {
-            cells: (coarse.len() < sketch.len()).then(|| Tree::of_cells(sketch)),
-            few: fewer(sketch, coarse.clone()),
+            few,
             coarse,
-            rows: Tree::of_rows(sketched),
+            cells,
+            rows,
             mean: mean(sketch),
         }
+    }
+
+    /// [`Self::solve`] for every k of a range.
+    pub(in crate::cluster) fn solve_each(
+        &self,
+        ks: RangeInclusive<usize>,
+        search: Search,
+    ) -> Vec<Solved> {
+        // Starts need little memory, so that they can be found side by side; the last steps look at all rows.
+        let starts = ks.into_par_iter().map(|k| self.start(k, search));
+        let starts: Vec<Vec<f64>> = starts.collect();
+        let solved = starts
+            .iter()
+            .map(|start| self.finish(start, search.max_iter));
+        solved.collect()
     }
 
     /// The best of several restarts, taken to a fixed point on all rows.
@@ -209,7 +238,7 @@ impl<'a> Engine<'a> {
 
     fn scout(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Solution {
         let start = self.few.seed(k, random);
-        self.few.lloyd(start, max_iter)
+        self.few.lloyd(start, max_iter.min(SCOUTED_STEPS))
     }
 
     /// Weighted squared distances of the centroids from the mean of all: what the clusters explain of the whole.
@@ -240,9 +269,18 @@ fn fewer(sketch: &Sketch, coarse: Points) -> Points {
     }
 }
 
-/// The points that restarts run on.
-fn coarse(sketched: &Sketched, k_max: usize) -> Points {
-    let sketch = &sketched.sketch;
+/// The cells on which the best restarts are told apart.
+fn polished(sketch: &Sketch) -> Sketch {
+    let cells = sketch.coarser(POLISHED_CELLS);
+    // With many features one level makes a hundred cells of one.
+    if cells.len() <= COARSE_CELLS {
+        return sketch.clone();
+    }
+    cells
+}
+
+/// The points that restarts run on: coarser cells of a sketch, or all rows.
+fn coarse(sketch: &Sketch, sketched: &Sketched, k_max: usize) -> Points {
     let mut limit = COARSE_CELLS;
     let mut coarse = sketch.coarser(limit);
     // With many features one level makes a hundred cells of one: take the next if this one is far too coarse.
@@ -250,7 +288,7 @@ fn coarse(sketched: &Sketched, k_max: usize) -> Points {
         limit *= 4;
         coarse = sketch.coarser(limit);
     }
-    if sketch.len() < k_max {
+    if sketched.sketch.len() < k_max {
         // Rows so close to each other, and one so far away, that distinct rows share a cell.
         return Points::of_rows(sketched);
     }

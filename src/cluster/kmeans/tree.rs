@@ -52,7 +52,7 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// A tree in which a cell is a point at its mean.
-    pub(super) fn of_cells(sketch: &'a Sketch) -> Self {
+    pub(super) fn of_cells(sketch: &Sketch, grid: &'a Grid) -> Self {
         let n = u32::try_from(sketch.len()).unwrap_or(u32::MAX);
         let starts: Vec<u32> = (0..=n).collect();
         let mean = |cell: usize, ends: &mut [f64]| {
@@ -62,12 +62,12 @@ impl<'a> Tree<'a> {
                 (ends[feature], ends[d + feature]) = (mean, mean);
             }
         };
-        Self::empty(sketch).grown(sketch, &starts, mean)
+        Self::empty(grid).grown(sketch, &starts, mean)
     }
 
     /// A tree whose leaves can be opened into rows.
     pub(super) fn of_rows(sketched: &'a Sketched) -> Self {
-        let mut tree = Self::empty(&sketched.sketch);
+        let mut tree = Self::empty(sketched.sketch.grid());
         tree.points = &sketched.points;
         tree.weights = sketched.weights.as_deref();
         let ends = |cell: usize, ends: &mut [f64]| {
@@ -88,8 +88,8 @@ impl<'a> Tree<'a> {
         tree.grown(&sketched.sketch, &sketched.order.starts, ends)
     }
 
-    fn empty(sketch: &'a Sketch) -> Self {
-        let d = sketch.n_features();
+    fn empty(grid: &'a Grid) -> Self {
+        let d = grid.n_features();
         Self {
             n_features: d,
             nodes: Vec::new(),
@@ -98,8 +98,8 @@ impl<'a> Tree<'a> {
             points: &[],
             weights: None,
             leaves: Vec::new(),
-            grid: sketch.grid(),
-            units: (0..d).map(|feature| sketch.grid().unit(feature)).collect(),
+            grid,
+            units: (0..d).map(|feature| grid.unit(feature)).collect(),
             rounding: 0.0,
         }
     }

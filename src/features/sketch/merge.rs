@@ -62,9 +62,11 @@ impl Sketch {
         let up = levels_up(self.keys().into_iter(), d, max_cells.max(1 << d));
         let level = self.level - i32::try_from(up).unwrap_or(i32::MAX);
         Self {
+            grid: self.grid.clone(),
             level,
             cells: self.at(level, &[self]),
-            ..self.clone()
+            squares: self.squares.clone(),
+            histograms: self.histograms.clone(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where the two sides of a comparison come from.
 //!
 //! In: a word of the command line. Out: a tiering with the ids of its customers, and the customers with R, F and M.
-//! Invariant: a path that exists goes before a name, but for the words `clusters` and `rules`; R, F and M are those of one
+//! Invariant: `clusters`, `rules` and the names of maps go before paths, which may begin with `./`; R, F and M are those of one
 //! source for both sides.
 
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use super::Question;
 use crate::cluster::cluster;
 use crate::compare::Tiering;
-use crate::config::{CompareConfig, Config, Monetary, RulesConfig, parse_moment};
-use crate::error::{CompareFault, Error, Result, RuleFault, Warning};
+use crate::config::{CompareConfig, Config, Monetary, RulesConfig, is_rule_file, parse_moment};
+use crate::error::{CompareFault, Error, Result, RuleFault, Warning, nearest};
 use crate::features::sketch::sketch;
 use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, labels, load};
 use crate::pipeline::Model;
 use crate::pipeline::rule_sets::of_rules;
-use crate::rules::{BUILT_IN, RuleSet, Segmented};
+use crate::rules::{BUILT_IN, BuiltIn, Meaning, RuleSet, Segmented};
 use crate::store::read_model;
 use crate::{features, rules, tiers};
 
@@ -32,17 +32,30 @@ pub(super) enum Origin {
     Table { path: PathBuf, name: String },
 }
 
-/// What a word on the command line stands for: a path that exists, before a name.
-pub(super) fn origin(text: &str) -> Result<Origin> {
+/// What a word on the command line stands for: a name that we know before a path, which `./` in front makes one.
+pub(super) fn origin(text: &str, warnings: &mut Vec<Warning>) -> Result<Origin> {
     let path = Path::new(text);
+    let is_name = [CLUSTERS, RULES].contains(&text) || BuiltIn::find(text).is_ok();
+    if is_name && path.exists() {
+        let what = match text {
+            CLUSTERS | RULES => "the word",
+            _ => "the built-in map",
+        };
+        let message =
+            format!("`{text}` is {what}; for the file or folder of that name write `./{text}`");
+        warnings.push(Warning::new("name_and_path", message));
+    }
     if text == CLUSTERS {
         return Ok(Origin::Clusters);
+    }
+    if is_name {
+        return Ok(Origin::Rules(text.to_owned()));
     }
     if path.is_dir() {
         return of_folder(text, path);
     }
     let named = |extension: &str| path.extension().is_some_and(|own| own == extension);
-    if named("toml") || text == RULES || (!path.exists() && !text.contains(['/', '*', '.'])) {
+    if named("toml") || (!path.exists() && !text.contains(['/', '*', '.'])) {
         return Ok(Origin::Rules(text.to_owned()));
     }
     if named("json") {
@@ -265,12 +278,16 @@ pub(super) fn place(
             Ok(of_base(tiering))
         }
         Side::Rules(text) => {
-            let rules = named_rules(&text, config.rules.as_ref()).map_err(|error| match error {
-                Error::Rules(fault) if matches!(*fault, RuleFault::UnknownMap { .. }) => {
-                    unknown(&text)
-                }
-                other => other,
-            })?;
+            let meaning = config.job.as_ref().map(Meaning::of).unwrap_or_default();
+            let rules =
+                named_rules(&text, config.rules.as_ref(), meaning).map_err(
+                    |error| match error {
+                        Error::Rules(fault) if matches!(*fault, RuleFault::UnknownMap { .. }) => {
+                            unknown(&text)
+                        }
+                        other => other,
+                    },
+                )?;
             let (tiering, told) = by_rules(&rules, customers)?;
             warnings.extend(told);
             Ok(of_base(tiering))
@@ -319,19 +336,35 @@ pub(super) fn of_placements(name: &str, model: &Model, placements: tiers::Placem
 }
 
 /// The rules that a word stands for: those of the config, a rule file or a built-in map.
-pub(in crate::pipeline) fn named_rules(text: &str, own: Option<&RulesConfig>) -> Result<RuleSet> {
+pub(in crate::pipeline) fn named_rules(
+    text: &str,
+    own: Option<&RulesConfig>,
+    meaning: Meaning,
+) -> Result<RuleSet> {
     let path = Path::new(text);
-    let own = of_rules(own)?;
+    let own = of_rules(own, meaning)?;
     if text == RULES {
         own.ok_or_else(|| Error::Missing {
             key: "rules",
             hint: "name them: `--rules eight`, or a table [rules] in tiermill.toml".to_owned(),
         })
-    } else if path.exists() || path.extension().is_some() {
-        RuleSet::parse(&read_model(path)?, path)
+    } else if is_rule_file(text) || (path.is_file() && BuiltIn::find(text).is_err()) {
+        let text = read_model(path).map_err(|error| not_read(error, path))?;
+        Ok(RuleSet::read(&text, path)?.under(meaning))
     } else {
-        RuleSet::built_in(text)
+        Ok(RuleSet::built_in(text)?.under(meaning))
     }
+}
+
+/// The fault of a rule file that cannot be read.
+fn not_read(error: Error, path: &Path) -> Error {
+    let source = match error {
+        Error::Io { source, .. } => source,
+        Error::NotFound { .. } => std::io::ErrorKind::NotFound.into(),
+        other => return other,
+    };
+    let place = path.to_owned();
+    RuleFault::Read { place, source }.into()
 }
 
 /// The segments of rules, with their proof.
@@ -369,11 +402,16 @@ pub(super) fn of_segments(name: &str, segmented: &Segmented) -> Tiering {
 /// The error for a word that is neither a path nor a map.
 fn unknown(text: &str) -> Error {
     let maps: Vec<&str> = BUILT_IN.iter().map(|map| map.name).collect();
+    let aliases = BUILT_IN.iter().flat_map(|map| map.aliases.iter().copied());
+    let words = maps.iter().copied().chain(aliases).chain([CLUSTERS, RULES]);
+    let meant = nearest(text, words).map_or_else(String::new, |near| {
+        format!("did you mean `{near}`? Otherwise ")
+    });
     Error::from(CompareFault::NoTiering {
         text: text.to_owned(),
         found: "no file, folder or map has that name".to_owned(),
         hint: format!(
-            "give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: {}",
+            "{meant}give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: {}",
             maps.join(", ")
         ),
     })

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::rule_set;
 use super::Model;
-use crate::config::{Columns, Config, Count, Feature, InputConfig, K, Recency, RfmConfig};
+use crate::config::{Columns, Config, Count, Feature, InputConfig, K, Level, Recency, RfmConfig};
 use crate::error::{Error, Result};
-use crate::rules::RuleSet;
+use crate::rules::{Meaning, RuleSet};
 
 /// One setting as both have it.
 struct Setting {
@@ -213,6 +213,17 @@ pub(super) fn definitions(config: &Config) -> Map<String, Value> {
     settings
         .map(|(key, value)| (key.to_owned(), value))
         .collect()
+}
+
+/// What R and M are under the definitions of a model.
+pub(super) fn meaning(definitions: &Map<String, Value>) -> Meaning {
+    let usual = Meaning::default();
+    let of = |key: &str| definitions.get(key).cloned().unwrap_or_default();
+    Meaning {
+        recency: serde_json::from_value(of("recency")).unwrap_or(usual.recency),
+        monetary: serde_json::from_value(of("monetary")).unwrap_or(usual.monetary),
+        ready: of("level") == Level::Customers.as_str(),
+    }
 }
 
 /// Another column may hold the same amounts; another expression computes others.
