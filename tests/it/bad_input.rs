@@ -1703,7 +1703,7 @@ fn a_model_of_a_newer_format_is_refused() {
 fn a_model_of_other_features_is_refused() {
     let (workdir, _) = fitted();
     insta::assert_snapshot!(refused_model(&workdir, "--features recency_days,monetary"), @r"
-    exit 1
+    exit 2
     error: model `model.json` was fitted with `features` = [recency_days, frequency, monetary], the config says [recency_days, monetary]
 
     hint: fit again, or give the config that the model was fitted with
@@ -1728,7 +1728,7 @@ fn a_model_that_was_fitted_under_another_config_is_refused() {
     .iter()
     .map(|flags| {
         let found = refused_model(&workdir, flags);
-        assert!(found.starts_with("exit 1\n"), "{flags}: {found}");
+        assert!(found.starts_with("exit 2\n"), "{flags}: {found}");
         found.lines().nth(1).unwrap().to_owned()
     })
     .collect();
@@ -1746,7 +1746,7 @@ fn a_model_that_was_fitted_under_another_config_is_refused() {
     "#);
     let log = "assign --model model.json --input x.parquet --customer customer --time date";
     insta::assert_snapshot!(refused(&workdir, log), @r#"
-    exit 1
+    exit 2
     error: model `model.json` was fitted with `monetary-of` = amounts, the config says rows
 
     hint: fit again, or give the config that the model was fitted with
