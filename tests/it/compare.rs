@@ -1195,9 +1195,9 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
     exit 2
     error: `label` is 3 columns, expected one for both sides, or one for each
     ");
-    assert_snapshot!(told("gardes assignments.parquet"), @"
+    assert_snapshot!(told("quux assignments.parquet"), @"
     exit 2
-    error: `gardes` is no tiering: no file, folder or map has that name
+    error: `quux` is no tiering: no file, folder or map has that name
 
     hint: give a run (`out/current`), a Parquet file with a customer and a label, `clusters`, a rule file, or a map: eight, eight-b, grid-10, enumerated-11, rfm-r-0.2, rfm-r-0.3, pymc, putler-11, bands-27
     ");
