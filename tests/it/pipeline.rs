@@ -628,7 +628,7 @@ fn a_model_that_does_not_fit_is_refused_with_the_reason() {
         std::fs::write(&path, model.to_string()).unwrap();
         let config = config(&format!("{}\n{lines}", job.text));
         let error = assign(&config, &path, &mut |_| {}).unwrap_err();
-        assert!(error.exit_code() == 1 && error.hint().is_some(), "{error}");
+        assert!(error.exit_code() == 2 && error.hint().is_some(), "{error}");
         error.to_string().replace(path.to_str().unwrap(), "M")
     };
     for (key, value, message) in [
