@@ -278,7 +278,7 @@ fn what_the_model_was_fitted_with_holds() {
         "sql --model out/current/model.json --dialect duckdb --table orders {COLUMNS} --window 30d"
     ));
     assert_snapshot!(refused.problem(), @r"
-    exit 1
+    exit 2
     error: model `out/current/model.json` was fitted with `window` = 60d, the config says 30d
 
     hint: fit again, or give the config that the model was fitted with
