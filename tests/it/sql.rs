@@ -287,7 +287,7 @@ fn what_the_model_was_fitted_with_holds() {
         "sql --model out/current/model.json --dialect duckdb --table orders {COLUMNS} --transform none"
     ));
     assert_snapshot!(refused.problem(), @r"
-    exit 1
+    exit 2
     error: model `out/current/model.json` was fitted with `recency_days.transform` = log1p, the config says none
 
     hint: fit again, or give the config that the model was fitted with
