@@ -34,6 +34,9 @@ const MOST_SWAPS: usize = 40;
 const SCOUTED_STEPS: u64 = 10;
 /// Cells on which the best restarts are told apart.
 const POLISHED_CELLS: usize = 32_768;
+/// Cells up to which the best restarts also move single cells: they are nearly the rows themselves then, and the last
+/// millionth of the inertia is found there.
+const REFINED_CELLS: usize = 65_536;
 /// Fewer than these say too little.
 const FEW_CELLS: usize = 512;
 /// Restarts that are polished: on coarse cells near ties cannot be told apart.
@@ -70,6 +73,8 @@ pub(in crate::cluster) struct Engine<'a> {
     coarse: Points,
     /// None where the coarse cells are all there are.
     cells: Option<Tree<'a>>,
+    /// All cells, where they are few enough and the coarse ones are not all there are.
+    fine: Option<Points>,
     rows: Tree<'a>,
     mean: Vec<f64>,
 }
@@ -84,13 +89,16 @@ impl<'a> Engine<'a> {
             let few = fewer(&polished, coarse.clone());
             let cells =
                 (coarse.len() < polished.len()).then(|| Tree::of_cells(&polished, sketch.grid()));
-            (few, coarse, cells)
+            let refined = coarse.len() < sketch.len() && sketch.len() <= REFINED_CELLS;
+            let fine = refined.then(|| Points::of_cells(sketch));
+            (few, coarse, cells, fine)
         };
-        let (rows, (few, coarse, cells)) = rayon::join(|| Tree::of_rows(sketched), of_cells);
+        let (rows, (few, coarse, cells, fine)) = rayon::join(|| Tree::of_rows(sketched), of_cells);
         Self {
             few,
             coarse,
             cells,
+            fine,
             rows,
             mean: mean(sketch),
         }
@@ -209,6 +217,18 @@ impl<'a> Engine<'a> {
             .into_par_iter()
             .map(|run| exact::iterate(cells, run.centroids, search.max_iter))
             .collect();
+        if let Some(fine) = &self.fine {
+            let refined = polished.into_par_iter().map(|fixed| {
+                let solution = Solution {
+                    centroids: fixed.centroids.places,
+                    inertia: f64::INFINITY,
+                };
+                fine.refine(solution, search.max_iter)
+            });
+            let refined: Vec<Solution> = refined.collect();
+            let best = different(refined, 1).into_iter().next();
+            return best.map(|best| best.centroids).unwrap_or_default();
+        }
         let mut best: Option<Fixed> = None;
         for next in polished {
             if best
