@@ -30,12 +30,17 @@ pub(super) fn rounded(line: &Line, cuts: &[f64]) -> Rounded {
     let mut round: Vec<f64> = Vec::with_capacity(cuts.len());
     for (index, &cut) in cuts.iter().enumerate() {
         let here = line.below(cut);
-        let low = index
-            .checked_sub(1)
-            .map_or(0, |before| line.below(cuts[before]));
+        // Beside the next cut points that lie elsewhere: the band between equal ones is empty and stays so.
+        let differs = |other: &&f64| line.below(**other) != here;
+        let low = cuts[..index]
+            .iter()
+            .rev()
+            .find(differs)
+            .map_or(0, |&before| line.below(before));
         let taken = round.last().map_or(0, |&last| line.below(last));
-        let next = cuts
-            .get(index + 1)
+        let next = cuts[index + 1..]
+            .iter()
+            .find(differs)
             .map_or(line.len(), |&cut| line.below(cut));
         let smaller = (line.before(here) - line.before(low))
             .min(line.before(next.max(here)) - line.before(here));

@@ -32,7 +32,7 @@ pub fn sql(thresholds: &Thresholds, clusters: Option<&ClusterRules>, as_of: &str
     );
     let _ = writeln!(
         text,
-        "-- 5 is best of five bands, 2 of two. `customers` has one row for each customer."
+        "-- The highest score is the best. `customers` has one row for each customer."
     );
     let _ = writeln!(
         text,

@@ -21,6 +21,8 @@ pub struct Facts {
     pub zone: Option<Tz>,
     /// Decimals of the fixed point where amounts are Decimals.
     pub scale: Option<u32>,
+    /// Whether the amount is a column by that name, however the name looks; `None` where nobody has seen the columns.
+    pub amount_is_column: Option<bool>,
 }
 
 /// Looks at the columns of an order table.
@@ -35,6 +37,13 @@ pub fn facts(input: &InputConfig, refunds: Refunds) -> Result<Facts> {
         ..input.clone()
     };
     let rows = Rows::new(&source, &input, refunds)?;
+    let amount_is_column = match &input.columns {
+        Columns::Orders { amount, .. } => {
+            let amount = amount.as_deref();
+            amount.map(|amount| source.schema().contains(amount))
+        }
+        Columns::Customers { .. } => None,
+    };
     let is_text = match &input.columns {
         Columns::Orders { time, .. } => source.schema().get(time) == Some(&DataType::String),
         Columns::Customers { .. } => false,
@@ -47,6 +56,7 @@ pub fn facts(input: &InputConfig, refunds: Refunds) -> Result<Facts> {
         },
         zone: rows.clock.zone,
         scale: rows.money.decimal.is_some().then_some(rows.decimals),
+        amount_is_column,
     })
 }
 

@@ -102,11 +102,12 @@ pub fn calibrate(
         .as_deref()
         .map(|path| given(config, path))
         .transpose()?;
-    let history = history(&asked.runs)?;
+    let (history, unread) = history(&asked.runs)?;
     observe(Stage::Load);
     let loaded = load(&config.input, &config.rfm)?;
     let customers = &loaded.customers;
     let mut warnings = loaded.warnings;
+    warnings.extend(unread);
     observe(Stage::Cluster);
     let (model, matrix) = match model {
         Some(model) => {
@@ -288,17 +289,30 @@ pub(super) fn stage(staging: &mut Staging<'_>, calibration: &Calibration) -> Res
     staging.text("thresholds.sql", &sql(thresholds, None, &calibration.as_of))
 }
 
-/// The cut points of the latest past runs that have some. What another version wrote in another way is passed over.
-fn history(folder: &Path) -> Result<Vec<PastCuts>> {
-    let documents = documents_of_runs(folder, DOCUMENT)?;
-    let mut runs: Vec<Vec<PastCuts>> = documents
-        .iter()
-        .filter_map(|(run_id, text)| Some(past(run_id, &serde_json::from_str(text).ok()?)))
-        .filter(|cuts| !cuts.is_empty())
-        .collect();
+/// The cut points of the latest past runs that have some, and the runs whose document is none. What another version wrote in
+/// another way is passed over.
+fn history(folder: &Path) -> Result<(Vec<PastCuts>, Option<Warning>)> {
+    let mut runs: Vec<Vec<PastCuts>> = Vec::new();
+    let mut unread = Vec::new();
+    for (run_id, text) in documents_of_runs(folder, DOCUMENT)? {
+        match serde_json::from_str(&text) {
+            Ok(document) => runs.push(past(&run_id, &document)),
+            Err(_) => unread.push(run_id),
+        }
+    }
+    runs.retain(|cuts| !cuts.is_empty());
     runs.sort_by(|a, b| (&a[0].as_of, &a[0].run_id).cmp(&(&b[0].as_of, &b[0].run_id)));
     let told = runs.len().saturating_sub(RUNS_TOLD);
-    Ok(runs.split_off(told).concat())
+    let warning = (!unread.is_empty()).then(|| {
+        Warning::new(
+            "unreadable_history",
+            format!(
+                "{DOCUMENT} of these past runs is no JSON, so that they are not told: {}",
+                unread.join(", ")
+            ),
+        )
+    });
+    Ok((runs.split_off(told).concat(), warning))
 }
 
 fn past(run_id: &str, document: &Value) -> Vec<PastCuts> {

@@ -257,14 +257,18 @@ fn rows(config: &Config, said: Option<TimeType>, has_input: bool) -> Result<SqlR
             let since = rfm
                 .as_of
                 .map(|as_of| since(as_of, rfm.window, (facts.zone, input.timezone)));
-            let word = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_');
+            // As `load` has it where the columns are known; a name that is a word is one in any case.
+            let is_column = |text: &str| {
+                let word = || text.chars().all(|c| c.is_alphanumeric() || c == '_');
+                facts.amount_is_column.unwrap_or_else(word)
+            };
             Ok(SqlRows::Orders(SqlOrders {
                 time,
                 time_type: facts.time,
                 zone: facts.zone,
                 order: order.as_deref(),
                 worth: match (amount, events) {
-                    (Some(text), _) if word(text) => Worth::Column(text),
+                    (Some(text), _) if is_column(text) => Worth::Column(text),
                     (Some(text), _) => Worth::Expression(text),
                     (None, Some((event, weights))) => Worth::Events(event, weights),
                     (None, None) => Worth::One,
@@ -289,6 +293,7 @@ fn known(config: &Config, said: Option<TimeType>, has_input: bool) -> Result<Fac
             time,
             zone: (time == TimeType::Instant).then(|| zone.unwrap_or(chrono_tz::Tz::UTC)),
             scale: None,
+            amount_is_column: None,
         }),
         None if has_input => facts(&config.input, config.rfm.refunds),
         None if zone.is_some() => Err(Error::Missing {
@@ -300,6 +305,7 @@ fn known(config: &Config, said: Option<TimeType>, has_input: bool) -> Result<Fac
             time: TimeType::Timestamp,
             zone: None,
             scale: None,
+            amount_is_column: None,
         }),
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct CalibrateArgs {
     /// Resamples of the customers behind each interval
     #[arg(long, value_name = "N", default_value_t = 200)]
     resamples: usize,
-    /// Folder of the runs whose cut points are told [default: --out, else that of the config]
+    /// Folder of the runs whose cut points are told [default: `out` of the config]
     #[arg(long, value_name = "DIR")]
     runs: Option<PathBuf>,
     #[command(flatten)]
@@ -74,7 +74,17 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<ExitCode> {
             expected: "a share above 0 and up to 1, as in `0.95`".to_owned(),
         });
     }
-    let runs = args.runs.clone();
+    // `--out` is where the files go; the runs of every night lie where the config says.
+    let runs = match &args.runs {
+        Some(folder) if !folder.join("runs").is_dir() => {
+            return Err(Error::BadValue {
+                key: "runs".to_owned(),
+                found: folder.display().to_string(),
+                expected: "the `--out` of past runs, a folder that holds `runs/`".to_owned(),
+            });
+        }
+        given => given.clone().or(file.output.out.map(PathBuf::from)),
+    };
     let asked = Calibrating {
         model: args.model.clone(),
         wanted: Wanted {
@@ -86,7 +96,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<ExitCode> {
             most: within("max-rules", args.max_rules, RULES)?,
         },
         resamples: within("resamples", args.resamples, RESAMPLES)?,
-        runs: runs.unwrap_or_else(|| PathBuf::from(&config.output.out)),
+        runs: runs.unwrap_or_else(|| PathBuf::from("out")),
         out: flags.output.out.as_ref().map(PathBuf::from),
     };
     with_threads(config.output.threads)?;

@@ -30,8 +30,6 @@ const SWAPPED_POINTS: usize = 20_000;
 const FEWEST_SWAPS: usize = 3;
 /// Swaps that a restart tries at most.
 const MOST_SWAPS: usize = 40;
-/// Iterations of a scout: enough to tell which start is the best of a few.
-const SCOUTED_STEPS: u64 = 10;
 /// Cells on which the best restarts are told apart.
 const POLISHED_CELLS: usize = 32_768;
 /// Cells up to which the best restarts also move single cells: they are nearly the rows themselves then, and the last
@@ -39,7 +37,7 @@ const POLISHED_CELLS: usize = 32_768;
 const REFINED_CELLS: usize = 65_536;
 /// Fewer than these say too little.
 const FEW_CELLS: usize = 512;
-/// Restarts that are polished: on coarse cells near ties cannot be told apart.
+/// Restarts that are polished where cells are many (else all are): on coarse cells near ties cannot be told apart.
 const FINALISTS: usize = 4;
 
 /// How hard to look.
@@ -205,7 +203,12 @@ impl<'a> Engine<'a> {
                 &mut Xoshiro256PlusPlus::seed_from_u64(seed),
             )
         });
-        let runs = different(runs.collect(), FINALISTS);
+        let finalists = if self.fine.is_some() {
+            search.n_runs
+        } else {
+            FINALISTS
+        };
+        let runs = different(runs.collect(), finalists);
         let Some(cells) = &self.cells else {
             return runs
                 .into_iter()
@@ -258,7 +261,7 @@ impl<'a> Engine<'a> {
 
     fn scout(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Solution {
         let start = self.few.seed(k, random);
-        self.few.lloyd(start, max_iter.min(SCOUTED_STEPS))
+        self.few.lloyd(start, max_iter)
     }
 
     /// Weighted squared distances of the centroids from the mean of all: what the clusters explain of the whole.

@@ -43,6 +43,18 @@ pub(super) fn condition(text: &str, speech: &Speech) -> Result<String> {
 /// amounts are Decimals.
 pub(super) fn amount(text: &str, speech: &Speech, in_doubles: bool) -> Result<String> {
     let tokens = tokens("amount", text, speech)?;
+    let value = |token: &Token| match token {
+        Token::Word(word) => !is_word(&WORDS, word) && !is_word(&["CAST", "AS", "DATE"], word),
+        Token::Name(_) | Token::Number(_) => true,
+        Token::Sign(_) | Token::Text(_) => false,
+    };
+    let pairs = tokens.iter().zip(tokens.iter().skip(1));
+    if let Some((a, b)) = { pairs }.find(|(a, b)| value(a) && value(b)) {
+        return Err(speech.refusal(
+            format!("{} beside {} of `amount = \"{text}\"`", shown(a), shown(b)),
+            "if that is the name of a column, give the table with `--input`, or put the name into double quotes",
+        ));
+    }
     let arithmetic = |token: &Token| match token {
         Token::Word(word) => !is_word(&WORDS, word) && !is_word(&["CAST", "DATE"], word),
         Token::Sign(sign) => ["+", "-", "*", "/", "(", ")"].contains(&sign.as_str()),
@@ -114,6 +126,15 @@ fn written(key: &'static str, (text, tokens): (&str, &[Token]), speech: &Speech)
         });
     }
     Ok(parts.join(" "))
+}
+
+fn shown(token: &Token) -> String {
+    let (Token::Word(text)
+    | Token::Name(text)
+    | Token::Number(text)
+    | Token::Sign(text)
+    | Token::Text(text)) = token;
+    format!("`{text}`")
 }
 
 fn is_word(words: &[&str], word: &str) -> bool {
@@ -328,6 +349,11 @@ mod tests {
             );
         }
         assert!(condition("a = 'x", &duck()).is_err());
+        let error = amount("amount eur", &duck(), true).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`amount` beside `eur` of `amount = \"amount eur\"` cannot be said in the SQL of duckdb"
+        );
     }
 
     #[test]
