@@ -449,6 +449,19 @@ fn nothing_after_t_leaks_into_the_number_of_tiers() {
     nothing_leaks("auto");
 }
 
+/// The tiers of each tiering, best first: their order, too, is one of T.
+fn order(told: &Value) -> Vec<(String, Vec<Value>)> {
+    let tierings = told["folds"][0]["tierings"].as_object().unwrap();
+    let names = |tiering: &Value| {
+        let tiers = tiering["tiers"].as_array().unwrap().iter();
+        tiers.map(|tier| tier["name"].clone()).collect()
+    };
+    tierings
+        .iter()
+        .map(|(name, tiering)| (name.clone(), names(tiering)))
+        .collect()
+}
+
 fn nothing_leaks(k: &str) {
     // In a world without a March the last day stands alone.
     let flags = &format!("--k {k} --against eight --format json --out told --max-gap 60d");
@@ -504,6 +517,7 @@ fn nothing_leaks(k: &str) {
         assert_eq!(found, expected, "{name}");
         assert_eq!(model, fitted, "{name}");
         assert_eq!(other["warnings"], told["warnings"], "{name}");
+        assert_eq!(order(&other), order(&told), "{name}");
         assert_ne!(
             other["folds"], told["folds"],
             "{name} changes nothing, so it proves nothing"
