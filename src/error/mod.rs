@@ -5,6 +5,7 @@
 
 mod backtest;
 mod compare;
+mod exit_code;
 mod hint;
 mod rules;
 mod warning;
@@ -560,26 +561,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the process ends with: 1 the data or the run failed, 2 command line or config, 3 a data-quality limit.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::ConfigRead { .. }
-            | Self::ConfigSyntax { .. }
-            | Self::UnknownKey { .. }
-            | Self::BadValue { .. }
-            | Self::Missing { .. }
-            | Self::Conflict { .. }
-            | Self::ModelMismatch { .. }
-            | Self::Expression { .. }
-            | Self::NoSql { .. } => 2,
-            Self::Rules(fault) => fault.exit_code(),
-            Self::Comparison(fault) => fault.exit_code(),
-            Self::Backtest(fault) => fault.exit_code(),
-            Self::MaxRejected { .. } | Self::LoneNewestDay { .. } => 3,
-            _ => 1,
-        }
-    }
-
     /// For polars calls: `.map_err(Error::polars("sort the customers"))`.
     pub(crate) fn polars(action: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let action = action.into();

@@ -77,7 +77,9 @@ impl Job<'_> {
         if assign {
             told = Some(self.tell(model, loaded, (placed, points, &document))?);
         }
-        (self.observe)(Stage::Write);
+        if !assign {
+            (self.observe)(Stage::Write);
+        }
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
         if told.is_some() {
@@ -119,9 +121,11 @@ impl Job<'_> {
     ) -> Result<Told> {
         let customers = &loaded.customers;
         let comparison = self.against_rules(customers, model, placed, points)?;
-        let thresholds = self.stage(Stage::Calibrate, |_| {
-            calibrate::of_run(customers, model, placed.0, model.rules.as_ref())
-        })?;
+        (self.observe)(Stage::Write);
+        let start = Instant::now();
+        let thresholds = calibrate::of_run(customers, model, placed.0, model.rules.as_ref())?;
+        let name = Stage::Calibrate.name().to_owned();
+        self.timings.insert(name, seconds(start));
         let compared = comparison.as_ref().map(|found| &found.compared);
         let documents = (document, &thresholds, compared);
         let start = Instant::now();
