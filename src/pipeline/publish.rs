@@ -222,10 +222,11 @@ impl Job<'_> {
     ) -> Result<String> {
         let run_id = self.run_id(loaded);
         let mut others = Map::new();
-        others.insert("thresholds".to_owned(), report::as_read(thresholds)?);
         if let Some(compared) = compared {
             others.insert("comparison".to_owned(), report::as_read(compared)?);
         }
+        // In the order in which a page is made again, for the same bytes.
+        others.insert("thresholds".to_owned(), report::as_read(thresholds)?);
         let runs = Path::new(&self.config.output.out).join("runs");
         if let Some(before) = report::previous(&runs, &run_id)? {
             others.insert("previous".to_owned(), before);
