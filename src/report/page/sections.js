@@ -105,7 +105,7 @@ const thresholdsSection = () => {
   if (!dimensions) return null;
   const parts = DIMS.map((name, d) => {
     const rows = Object.entries(dimensions[name] ?? {}).flatMap(([scheme, all]) => (Array.isArray(all) ? all : []).map((one) => [
-      scheme, integer(one.bands), one.cut_points.map((cut, at) => quantity(d, cut) + (one.interval?.[at] ? ` (${one.interval[at].map((end) => quantity(d, end)).join(" – ")})` : "")).join("; "), number(one.gvf, 3),
+      t(`scheme_${scheme}`), integer(one.bands), one.cut_points.map((cut, at) => quantity(d, cut) + (one.interval?.[at] ? ` (${one.interval[at].map((end) => quantity(d, end)).join(" – ")})` : "")).join("; "), number(one.gvf, 3),
     ]));
     return rows.length ? h("details", { open: d === 0 }, h("summary", {}, dimension(d)), table(t("schemesOf", { dimension: dimension(d) }), [[t("scheme"), "text"], [t("bandsN")], [t("cutPoints"), "text wide"], [t("gvf")]], rows)) : null;
   });

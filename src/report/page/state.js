@@ -21,7 +21,7 @@ const sets = (() => {
     }
   }
   for (const [id, one] of schemes) {
-    if (DIMS.every((name) => one.cuts[name]?.length)) add(id, () => t("set_scheme", one), one.cuts);
+    if (DIMS.every((name) => one.cuts[name]?.length)) add(id, () => t("set_scheme", { ...one, scheme: t(`scheme_${one.scheme}`) }), one.cuts);
   }
   return found;
 })();
