@@ -97,7 +97,13 @@ pub(super) fn make(parts: Parts<'_>) -> Made {
     add("rows", parts.rows);
     add("tiers", parts.document);
     add("monetary", json!(monetary));
-    add("scores", json!(model.scores));
+    if let Some(scores) = scores(model) {
+        let scores = DIMENSIONS.iter().zip(scores);
+        let scores: Map<String, Value> = scores
+            .map(|(&name, cuts)| (name.to_owned(), json!(cuts)))
+            .collect();
+        add("scores", Value::Object(scores));
+    }
     add("sets", sets);
     if let Some(rules) = &model.rules {
         let names = rules.rules.names();
@@ -134,10 +140,25 @@ fn sets(model: &Model) -> Value {
         let cuts = [Feature::RecencyDays, Feature::Frequency, Feature::Monetary].map(of);
         sets.push(set("breaks", "breaks", cuts));
     }
-    let scores = &model.scores;
-    let cuts = [&scores.recency_days, &scores.frequency, &scores.monetary].map(Clone::clone);
-    sets.push(set("scores", "scores", cuts));
+    if let Some(cuts) = scores(model) {
+        sets.push(set("scores", "scores", cuts));
+    }
     Value::Array(sets)
+}
+
+/// Where the scores of assignments.parquet divide: those of the rules where these score, else quintiles. `None` for nested
+/// scores, which no cut point tells.
+fn scores(model: &Model) -> Option<[Vec<f64>; 3]> {
+    let usual = &model.scores;
+    let mut cuts = [&usual.recency_days, &usual.frequency, &usual.monetary].map(Clone::clone);
+    if let Some(rules) = &model.rules {
+        for (cuts, own) in cuts.iter_mut().zip(rules.upper_bounds()?) {
+            if !own.is_empty() {
+                *cuts = own;
+            }
+        }
+    }
+    Some(cuts)
 }
 
 fn set(id: &str, name: &str, cuts: [Vec<f64>; 3]) -> Value {
@@ -277,7 +298,15 @@ fn again(run: &Path, backtest: Option<&Path>) -> Result<Made> {
         others.insert("previous".to_owned(), before);
     }
     if let Some(path) = backtest {
-        others.insert("backtest".to_owned(), document(path)?);
+        let told = document(path)?;
+        if !told["tierings"].is_object() {
+            return Err(Error::BadValue {
+                key: "backtest".to_owned(),
+                found: path.display().to_string(),
+                expected: "the backtest.json of `tiermill backtest --out`".to_owned(),
+            });
+        }
+        others.insert("backtest".to_owned(), told);
     }
     Ok(make(Parts {
         run_id: base_id(&run_id),

@@ -8,6 +8,14 @@
 const SAMPLE: usize = 32_768;
 /// Orders up to which every number is an edge.
 const EVERY_ORDER: f64 = 30.0;
+/// Beyond, those that people say: every fifth up to a hundred.
+const FIFTHS: f64 = 100.0;
+/// Days that people say.
+const DAYS: [f64; 14] = [
+    7.0, 14.0, 21.0, 30.0, 45.0, 60.0, 90.0, 100.0, 120.0, 180.0, 270.0, 365.0, 545.0, 730.0,
+];
+/// Amounts that people say, times a power of ten.
+const AMOUNTS: [f64; 5] = [1.0, 2.0, 2.5, 5.0, 7.5];
 /// By how much edges grow beyond.
 const GROWTH: f64 = 1.2;
 
@@ -27,7 +35,7 @@ pub(super) enum Unit {
 pub(super) struct Edges {
     /// Ascending, distinct.
     pub(super) values: Vec<f64>,
-    /// Published cut points and the last edge.
+    /// Published cut points, what people say, and the last edge.
     pub(super) fixed: Vec<bool>,
 }
 
@@ -50,6 +58,7 @@ impl Edges {
         let mut fixed: Vec<f64> = cuts.iter().copied().filter(|cut| cut.is_finite()).collect();
         fixed.push(greatest);
         let least = sample.first().copied().unwrap_or(greatest);
+        fixed.extend(said(unit, greatest).filter(|edge| least <= *edge && *edge < greatest));
         let inside = grid
             .into_iter()
             .filter(|&edge| least <= edge && edge < greatest);
@@ -100,6 +109,17 @@ impl Edges {
     }
 }
 
+/// Numbers that people set as thresholds, whatever the customers are like.
+fn said(unit: Unit, greatest: f64) -> impl Iterator<Item = f64> {
+    let days = (unit == Unit::Days).then_some(DAYS).into_iter().flatten();
+    let powers = (unit == Unit::Amount && 1.0 < greatest).then_some(0..=15);
+    let amounts = powers.into_iter().flatten().flat_map(|power| {
+        let scale = 10_f64.powi(power);
+        AMOUNTS.map(move |digits| digits * scale)
+    });
+    days.chain(amounts)
+}
+
 /// Three fifths of the edges are even, since days are read on a calendar; the others lie where the customers are.
 fn days(sample: &[f64], greatest: f64, wanted: usize) -> Vec<f64> {
     let even = wanted * 3 / 5;
@@ -116,6 +136,8 @@ fn orders(greatest: f64) -> Vec<f64> {
         edges.push(edge);
         edge = if edge < EVERY_ORDER {
             edge + 1.0
+        } else if edge < FIFTHS {
+            edge + 5.0
         } else {
             rounded(edge * GROWTH, 2)
         };
@@ -185,7 +207,8 @@ mod tests {
             edges = coarser;
             rounds += 1;
         }
-        assert_eq!((edges.values.len(), 4 < rounds), (3, true));
+        // The cut points, the greatest, and all that people say but for 1,000 days and more.
+        assert_eq!((edges.values.len(), 4 < rounds), (3 + DAYS.len(), true));
     }
 
     #[test]

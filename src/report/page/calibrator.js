@@ -44,7 +44,7 @@ const calibrator = () => {
   const atMost = (d, cut) => byBin[d].slice(0, cut + 1).reduce((sum, bin) => sum + bin.customers, 0);
 
   const panels = DIMS.map((name, d) => {
-    const handles = h("div", { class: "handles" }), inputs = h("div", { class: "inputs" }), bands = h("div", { id: "bands-" + KEYS[d] });
+    const handles = h("div", { class: "handles" }), inputs = h("div", { class: "inputs" }), bands = h("div", { id: "bands-" + KEYS[d] }), snapped = h("p", { class: "note", hidden: true });
     const picture = chart(176, histogram(d), t("histAlt", { dimension: dimension(d) }));
     const plot = h("div", { class: "plot", id: "plot-" + KEYS[d] }, picture, handles);
     const [low, high] = extent(d);
@@ -101,7 +101,10 @@ const calibrator = () => {
       const cuts = placeCut(copyOf(state.cuts), d, at, nearestEdge(d, value));
       const found = cells.edges[d][cuts[d][at]];
       if (cuts[d][at] !== state.cuts[d][at]) change(cuts, "move"); else update();
-      if (found !== value) { clearTimeout(saying); say(t("snapped", { typed: quantity(d, value), value: quantity(d, found) })); }
+      const words = found === value ? "" : t("snapped", { typed: quantity(d, value), value: quantity(d, found) });
+      snapped.textContent = words;
+      snapped.hidden = !words;
+      if (words) { clearTimeout(saying); say(words); }
     };
     const removeCut = (at) => {
       const cuts = copyOf(state.cuts);
@@ -152,7 +155,7 @@ const calibrator = () => {
       bands.replaceChildren(table(t("bands", { dimension: dimension(d) }), [[t("band"), "text"], [t("score")], [t("customers")], [t("share")], [t("revenue")], [t("share")], [t("delta")]], rows));
     };
     const heading = h("h3", { id: "dim-" + KEYS[d] }, dimension(d), h("span", { class: "code" }, t(["daysWord", "ordersWord", "amountWord"][d])));
-    return { shape, update, element: h("div", { class: "dimension", role: "group", "aria-labelledby": "dim-" + KEYS[d] }, h("div", {}, heading, plot, inputs), bands) };
+    return { shape, update, element: h("div", { class: "dimension", role: "group", "aria-labelledby": "dim-" + KEYS[d] }, h("div", {}, heading, plot, inputs, snapped), bands) };
   });
 
   // Segments and cross tables.

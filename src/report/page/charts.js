@@ -51,8 +51,6 @@ const forget = () => {
   }
   drawn.clear();
 };
-// What was not scrolled to is printed, too.
-addEventListener("beforeprint", () => drawn.forEach((entry, element) => { if (!entry.chart) draw(element); }));
 
 const base = () => ({ animation: false, textStyle: { fontFamily: "inherit", color: css("--soft"), fontSize: 12 } });
 const tooltip = (formatter, trigger = "item") => ({

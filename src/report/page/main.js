@@ -44,6 +44,22 @@ addEventListener("hashchange", () => {
   recall();
   show();
 });
+// Paper is light and has a width of its own; what was not scrolled to is printed, too.
+let screenTheme = null;
+addEventListener("beforeprint", () => {
+  if (screenTheme) return;
+  screenTheme = view.theme;
+  view.theme = "light";
+  document.documentElement.classList.add("print");
+  show();
+  drawn.forEach((_, element) => draw(element));
+});
+addEventListener("afterprint", () => {
+  view.theme = screenTheme ?? view.theme;
+  screenTheme = null;
+  document.documentElement.classList.remove("print");
+  show();
+});
 recall();
 show();
 document.documentElement.dataset.ready = performance.now().toFixed(0);

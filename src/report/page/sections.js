@@ -113,6 +113,7 @@ const thresholdsSection = () => {
 };
 
 const gridSection = () => {
+  if (!D.scores) return null;
   const cuts = (name, d) => [...new Set(D.scores[name].map((cut) => nearestEdge(d, cut)))];
   const result = recount([cuts(DIMS[0], 0), cuts(DIMS[1], 1), []]);
   // Equal cut points leave scores empty: the best keeps its number, as in the run.
@@ -226,7 +227,7 @@ const backtestSection = () => {
     return h("figure", {}, h("figcaption", {}, title), chart(40 + 34 * some.length, option, title));
   };
   const differences = (D.backtest.differences ?? []).filter((one) => one.measure === "gini");
-  return section("backtest", t("backTitle"), t("backLead", { at: dayOf(D.backtest.at), days: D.backtest.horizon_days }), h("p", {}, D.backtest.verdict && (typeof D.backtest.verdict === "string" ? D.backtest.verdict : "")), h("div", { class: "grid-2" }, [["gini", t("gini")], ["lift", t("lift")]].map(figure)),
+  return section("backtest", t("backTitle"), t("backLead", { at: dayOf(D.backtest.at), days: D.backtest.horizon_days }), h("div", { lang: "en" }, (D.backtest.verdict?.words ?? []).map((words) => h("p", {}, words))), h("div", { class: "grid-2" }, [["gini", t("gini")], ["lift", t("lift")]].map(figure)),
     table(t("backCaption"), [[t("tiering"), "text"], [t("gini")], [t("lift")], [t("topCapture")], [t("topFifth")], [t("rankCorr")]], rows),
     differences.length ? [h("h3", {}, t("backDiff")), table(`${t("backDiff")} · ${t("gini")}`, [["A", "text"], ["B", "text"], [t("difference")], [t("interval")], [t("verdict"), "text"]], differences.map((one) => [one.a, one.b, number(one.difference, 3), `${number(one.low, 3)} – ${number(one.high, 3)}`, one.verdict]))] : null);
 };

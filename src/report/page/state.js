@@ -56,7 +56,7 @@ const step = (back) => {
 };
 const takeSet = (id) => {
   const set = setOf(id);
-  if (!set) return;
+  if (!set || (state.from === id && JSON.stringify(state.cuts) === JSON.stringify(set.cuts))) return;
   past.push({ cuts: copyOf(state.cuts), from: state.from });
   future.length = 0;
   state.from = id;
@@ -90,7 +90,8 @@ const recall = () => {
   view.lang = lang === "zh" ? "zh" : "en";
   const theme = parts.get("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   view.theme = theme === "dark" ? "dark" : "light";
-  if (setOf(parts.get("from"))) state.from = parts.get("from");
+  const from = setOf(parts.get("from"));
+  if (from) Object.assign(state, { from: from.id, cuts: copyOf(from.cuts) });
   if (setOf(parts.get("against"))) state.against = parts.get("against");
   KEYS.forEach((key, d) => {
     const text = parts.get(key);
