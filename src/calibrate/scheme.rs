@@ -6,6 +6,7 @@
 
 use crate::cluster::breaks::{Breaks, breaks, in_units, whole_factor};
 use crate::error::{Error, Result};
+use crate::rules::compensated_sum;
 
 /// Bands that schemes of any number have.
 pub(super) const BANDS: std::ops::RangeInclusive<usize> = 2..=5;
@@ -70,19 +71,9 @@ impl Weighted<'_> {
 
     /// The mean, added up customer by customer from the least on, as `rules` does.
     fn mean(&self) -> f64 {
-        let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
-        for (index, &value) in self.means.iter().enumerate() {
-            for _ in 0..self.weight(index) {
-                let next = sum + value;
-                lost += if value.abs() <= sum.abs() {
-                    (sum - next) + value
-                } else {
-                    (value - next) + sum
-                };
-                sum = next;
-            }
-        }
-        let mean = (sum + lost) / self.total() as f64;
+        let each = (0..self.means.len())
+            .flat_map(|index| (0..self.weight(index)).map(move |_| self.means[index]));
+        let mean = compensated_sum(each) / self.total() as f64;
         mean.clamp(self.at(0), self.at(self.total() - 1))
     }
 

@@ -10,7 +10,7 @@ use ndarray::Array2;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::model::Model;
+use super::model::{Model, fitted};
 use super::rule_sets::rule_set;
 use super::{Observer, Stage};
 use crate::calibrate::{
@@ -19,12 +19,11 @@ use crate::calibrate::{
 };
 use crate::config::{Config, Method};
 use crate::error::{Result, Warning};
-use crate::features::sketch::sketch;
+use crate::features;
 use crate::load::{Customers, load};
 use crate::rules::FittedRules;
 use crate::store::{LooseFolder, Staging, documents_of_runs, read_model};
-use crate::tiers::{Placements, place, rank};
-use crate::{cluster, features, rules};
+use crate::tiers::{Placements, place};
 
 /// Bins of a thorough bootstrap, and resamples and bins of one that a run can afford every night.
 const BINS: usize = 4_096;
@@ -109,20 +108,17 @@ pub fn calibrate(
     let mut warnings = loaded.warnings;
     warnings.extend(unread);
     observe(Stage::Cluster);
-    let (model, matrix) = match model {
-        Some(model) => {
-            let matrix = features::matrix(customers, &model.features)?;
-            (model, matrix)
-        }
-        None => fitted(
-            &config.with_method(Method::Kmeans)?,
-            customers,
-            &mut warnings,
-        )?,
+    let (model, matrix) = if let Some(model) = model {
+        let matrix = features::matrix(customers, &model.features)?;
+        (model, matrix)
+    } else {
+        let (model, matrix, told) = fitted(&config.with_method(Method::Kmeans)?, customers)?;
+        warnings.extend(told);
+        (model, matrix)
     };
     let placements = place(matrix.view(), &model.placer()?);
     observe(Stage::Calibrate);
-    let fitted = rules
+    let of_rules = rules
         .as_ref()
         .map(|rules| rules.fit(customers))
         .transpose()?;
@@ -135,7 +131,7 @@ pub fn calibrate(
     let calibration = cut(
         customers,
         (&names, &placements.tiers),
-        fitted.as_ref(),
+        of_rules.as_ref(),
         (&asked.wanted, resampling),
     )?;
     let tiered = (&model, &placements, &matrix);
@@ -196,36 +192,6 @@ fn given(config: &Config, path: &Path) -> Result<Model> {
     };
     model.check(&without_rules, path)?;
     Ok(model)
-}
-
-/// Tiers as `run` would find them.
-fn fitted(
-    config: &Config,
-    customers: &Customers,
-    warnings: &mut Vec<Warning>,
-) -> Result<(Model, Array2<f64>)> {
-    let fitted = features::fit(customers, &config.features)?;
-    let matrix = features::matrix(customers, &fitted.columns)?;
-    let clusters = cluster::cluster(&sketch(matrix.view())?, &config.cluster)?;
-    let ranked = rank(
-        customers,
-        &fitted.columns,
-        matrix.view(),
-        &clusters.clustering,
-        (&config.tiers, &config.cluster),
-    )?;
-    warnings.extend(fitted.warnings);
-    warnings.extend(clusters.warnings.iter().cloned());
-    warnings.extend(ranked.warnings.iter().cloned());
-    let scores = rules::quintiles(customers)?;
-    let model = Model::new(
-        config,
-        customers,
-        fitted.columns,
-        &clusters,
-        (&ranked, scores, None),
-    )?;
-    Ok((model, matrix))
 }
 
 fn names(model: &Model) -> Vec<String> {

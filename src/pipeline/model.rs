@@ -3,8 +3,11 @@
 //! In: what the stages found. Out: a [`Model`], and the refusal of one that does not fit the config.
 //! Invariant: a model that was written and read again is the same to the last bit.
 
+mod fitted;
 mod same;
 mod shape;
+
+pub(super) use fitted::fitted;
 
 use std::path::Path;
 

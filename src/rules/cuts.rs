@@ -225,9 +225,14 @@ fn part(sorted: &[f64], edge: f64, best_is_high: bool, side: Side) -> f64 {
 
 /// The mean of ascending values; between the least and the greatest whatever rounding does.
 fn mean(sorted: &[f64]) -> f64 {
-    // Neumaier's sum: what a step loses is added at the end.
+    let mean = compensated_sum(sorted.iter().copied()) / sorted.len() as f64;
+    mean.clamp(sorted[0], sorted[sorted.len() - 1])
+}
+
+/// A sum in which what each step loses is added at the end (Neumaier 1974).
+pub fn compensated_sum(values: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
-    for &value in sorted {
+    for value in values {
         let next = sum + value;
         lost += if value.abs() <= sum.abs() {
             (sum - next) + value
@@ -236,8 +241,7 @@ fn mean(sorted: &[f64]) -> f64 {
         };
         sum = next;
     }
-    let mean = (sum + lost) / sorted.len() as f64;
-    mean.clamp(sorted[0], sorted[sorted.len() - 1])
+    sum + lost
 }
 
 /// The bounds of the bands that lie closest to their means.

@@ -29,6 +29,7 @@ mod show;
 mod table;
 
 pub use built_in::{BUILT_IN, BuiltIn};
+pub use cuts::compensated_sum;
 pub use edges::RuleEdges;
 pub use fitted::{CutLists, FittedRules, RuleCuts, Segmented};
 pub use meaning::Meaning;

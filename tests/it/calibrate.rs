@@ -448,7 +448,7 @@ fn fidelity_is_that_of_the_rule_file_and_grows_with_the_leaves() {
         assert!(
             found
                 .path
-                .is_sorted_by(|a, b| a.leaves < b.leaves && a.fidelity <= b.fidelity),
+                .is_sorted_by(|a, b| a.leaves + 1 == b.leaves && a.fidelity <= b.fidelity),
             "{:?}",
             found.path
         );

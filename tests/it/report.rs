@@ -270,6 +270,31 @@ fn a_run_has_its_page_and_report_makes_the_same_again() {
 }
 
 #[test]
+fn a_page_takes_no_other_document_for_a_backtest() {
+    let work = workdir();
+    work.tiermill(RUN).success();
+    let ran = work.tiermill("report out --backtest out/current/tiers.json --out page.html");
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("backtest.json"), "{}", ran.stderr);
+    assert!(!work.join("page.html").exists());
+}
+
+#[test]
+fn with_rules_the_scores_of_the_page_are_those_of_the_rules() {
+    let work = workdir();
+    work.tiermill(&format!("{RUN} --rules eight")).success();
+    let html = std::fs::read_to_string(work.current().join("report.html")).unwrap();
+    let scores = html.split_once("\"scores\":{").unwrap().1;
+    let scores = scores.split_once('}').unwrap().0;
+    let cuts = |dimension: &str| -> usize {
+        let list = scores.split_once(&format!("\"{dimension}\":[")).unwrap().1;
+        list.split_once(']').unwrap().0.split(',').count()
+    };
+    // Two bands of each, where quintiles would have four cut points.
+    assert_eq!(["recency_days", "frequency", "monetary"].map(cuts), [1; 3]);
+}
+
+#[test]
 fn a_page_tells_of_the_run_of_an_earlier_day() {
     let work = workdir();
     work.tiermill(RUN).success();

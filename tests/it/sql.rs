@@ -295,6 +295,28 @@ fn what_the_model_was_fitted_with_holds() {
 }
 
 #[test]
+fn a_column_whose_name_looks_like_arithmetic_is_a_column() {
+    let work = Workdir::new();
+    let mut frame = six_customers();
+    frame.rename("amount", "net-amount".into()).unwrap();
+    work.parquet("orders.parquet", frame);
+    let columns = "--customer customer --time date --amount net-amount";
+    work.tiermill(&format!(
+        "run --input orders.parquet {columns} --k 2 --quiet"
+    ))
+    .success();
+    let sql =
+        format!("sql --model out/current/model.json --dialect duckdb --table orders {columns}");
+    let known = work
+        .tiermill(&format!("{sql} --input orders.parquet"))
+        .success();
+    holds(&known.stdout, "\"net-amount\"");
+    // Nobody has seen the columns: then it is what it looks like.
+    let unknown = work.tiermill(&sql).success().stdout;
+    assert!(!unknown.contains("\"net-amount\""), "{unknown}");
+}
+
+#[test]
 fn columns_that_the_model_needs_are_asked_for() {
     let work = Workdir::new();
     let mut frame = six_customers();

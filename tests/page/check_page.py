@@ -244,6 +244,26 @@ def exports(checks, page, path, customers, folder):
         checks.equal(f"{name}: the exported SQL gives the same", by_name, {one: shown[code][0] for one, code in names.items() if shown[code][0]})
 
 
+def prints(checks, page, path):
+    """On paper the page is light, and a cut line stands on the drawing that it cuts."""
+    page.open(path, "#lang=en&theme=dark")
+    checks.that("the verdict of the backtest is told", "is the best" in page.find("#backtest").text or "no difference" in page.find("#backtest").text.lower())
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    checks.equal("paper is light", page.js("return document.documentElement.dataset.theme"), "light")
+    widths = page.js("return [...document.querySelectorAll('.plot')].map(plot => [plot.clientWidth, plot.querySelector('svg').clientWidth])")
+    checks.equal("plots are drawn as wide as they are", [own for own, _ in widths], [drawn for _, drawn in widths])
+    paper = page.js("const one = document.createElement('div'); one.style.width = '178mm'; document.body.append(one); const w = one.clientWidth; one.remove(); return w")
+    checks.that("and no wider than paper", len(widths) == 3 and all(own <= paper for own, _ in widths), str(widths))
+    page.js("dispatchEvent(new Event('afterprint'))")
+    checks.equal("the screen is dark again", page.js("return document.documentElement.dataset.theme"), "dark")
+    page.type("m", 0, "1000")
+    checks.equal("a thousand can be set", page.cuts("m"), [1000])
+    page.type("r", 0, "7")
+    checks.equal("a week can be set", page.cuts("r"), [7])
+    page.type("m", 0, "1001.5")
+    checks.that("a snap is seen", page.js("return [...document.querySelectorAll('.dimension .note')].some(one => !one.hidden && one.textContent.includes('1,001.5'))"))
+
+
 def resists(checks, page, path):
     """Names that would be code elsewhere are text here."""
     for fragment in ("#lang=en", "#lang=zh"):
@@ -358,6 +378,7 @@ def main():
             checks.group("speaks", speaks, page, path)
             checks.group("calibrates", calibrates, page, path, customers)
             checks.group("exports", exports, page, path, customers, folder)
+            checks.group("prints", prints, page, folder / "page" / "report.html")
             checks.group("resists", resists, page, (folder / "hostile" / "current").resolve() / "report.html")
             checks.group("reachable", reachable, page, folder / "page" / "report.html")
             if arguments.shots:

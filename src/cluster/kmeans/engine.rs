@@ -292,7 +292,7 @@ fn fewer(sketch: &Sketch, coarse: Points) -> Points {
     }
 }
 
-/// The cells on which the best restarts are told apart.
+/// Cells on which near ties can be told apart, at the cost of a tenth of all of them.
 fn polished(sketch: &Sketch) -> Sketch {
     let cells = sketch.coarser(POLISHED_CELLS);
     // With many features one level makes a hundred cells of one.

@@ -40,7 +40,8 @@ const WEIGHT_BITS: i32 = 32;
 /// 2. **Restarts.** Each scouts four starts on a thousand cells by greedy k-means++ (as scikit-learn seeds) and Lloyd, takes
 ///    the best of them to the wide cells, and there tries other places for single centroids (random swaps) and for single
 ///    cells (Hartigan). All this costs the same for ten thousand rows and for a hundred million.
-/// 3. **Polish** on some ten thousand cells tells the best four apart.
+/// 3. **Polish** on some ten thousand cells tells the best four apart. Where there are no more than 65,536 cells, every
+///    restart is polished on all of them, and moves single ones.
 /// 4. **The last steps** run on all rows until no row changes its cluster. A tree over the cells gives whole balls of rows
 ///    to a centroid at once where no border passes through, and remembers how far borders may move before a ball or a
 ///    row has to be looked at again.

@@ -7,17 +7,16 @@
 use std::path::{Path, PathBuf};
 
 use super::Question;
-use crate::cluster::cluster;
 use crate::compare::Tiering;
 use crate::config::{CompareConfig, Config, Monetary, RulesConfig, is_rule_file, parse_moment};
 use crate::error::{CompareFault, Error, Result, RuleFault, Warning, nearest};
-use crate::features::sketch::sketch;
 use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, labels, load};
 use crate::pipeline::Model;
+use crate::pipeline::model::fitted;
 use crate::pipeline::rule_sets::of_rules;
 use crate::rules::{BUILT_IN, BuiltIn, Meaning, RuleSet, Segmented};
 use crate::store::read_model;
-use crate::{features, rules, tiers};
+use crate::tiers;
 
 /// The word for tiers that are fitted on the spot.
 pub(in crate::pipeline) const CLUSTERS: &str = "clusters";
@@ -300,26 +299,7 @@ pub(in crate::pipeline) fn clusters(
     config: &Config,
     customers: &Customers,
 ) -> Result<(Tiering, Vec<Warning>)> {
-    let fitted = features::fit(customers, &config.features)?;
-    let matrix = features::matrix(customers, &fitted.columns)?;
-    let clusters = cluster(&sketch(matrix.view())?, &config.cluster)?;
-    let ranked = tiers::rank(
-        customers,
-        &fitted.columns,
-        matrix.view(),
-        &clusters.clustering,
-        (&config.tiers, &config.cluster),
-    )?;
-    let mut warnings = clusters.warnings.clone();
-    warnings.extend(ranked.warnings.clone());
-    let scores = rules::quintiles(customers)?;
-    let model = Model::new(
-        config,
-        customers,
-        fitted.columns,
-        &clusters,
-        (&ranked, scores, None),
-    )?;
+    let (model, matrix, warnings) = fitted(config, customers)?;
     let placements = tiers::place(matrix.view(), &model.placer()?);
     Ok((of_placements(CLUSTERS, &model, placements), warnings))
 }
