@@ -136,6 +136,7 @@ pub fn calibrate(
     )?;
     let tiered = (&model, &placements, &matrix);
     let clusters_as_rules = as_rules(customers, tiered, asked.faith)?;
+    warnings.extend(thin_bands(&calibration, config.cluster.min_share));
     warnings.extend(doubts(&clusters_as_rules));
     let mut calibrated = Calibrated {
         calibration,
@@ -196,6 +197,41 @@ fn given(config: &Config, path: &Path) -> Result<Model> {
 
 fn names(model: &Model) -> Vec<String> {
     model.tiers.iter().map(|tier| tier.name.clone()).collect()
+}
+
+/// Bands of thresholds.toml that hold hardly anybody: a segment of them is not worth a campaign.
+fn thin_bands(calibration: &Calibration, min_share: f64) -> Option<Warning> {
+    let chosen = &calibration.thresholds;
+    let mut thin = Vec::new();
+    for (feature, schemes) in calibration.dimensions.all() {
+        let Some(entry) = schemes.entry(&chosen.scheme, chosen.bands) else {
+            continue;
+        };
+        for (at, &customers) in entry.rounded.customers.iter().enumerate() {
+            let share = customers as f64 / calibration.customers as f64;
+            if share < min_share {
+                let cuts = &entry.rounded.cut_points;
+                let band = match (cuts.get(at), cuts.last()) {
+                    (Some(cut), _) => format!("up to {cut}"),
+                    (None, Some(cut)) => format!("above {cut}"),
+                    (None, None) => "anything".to_owned(),
+                };
+                let percent = share * 100.0;
+                thin.push(format!("{feature} {band} ({customers}, {percent:.1} %)"));
+            }
+        }
+    }
+    let scheme = &chosen.scheme;
+    (!thin.is_empty()).then(|| {
+        Warning::new(
+            "thin_band",
+            format!(
+                "bands of thresholds.toml (`{scheme}`) hold fewer than {} % of the customers: {}; try another `--scheme`, or fewer `--bands`",
+                min_share * 100.0,
+                thin.join(", ")
+            ),
+        )
+    })
 }
 
 /// What speaks against using the rules.

@@ -592,6 +592,25 @@ fn rule_files_are_taken_by_run_compare_and_backtest_and_give_the_counts_told() {
 }
 
 #[test]
+fn a_band_of_hardly_anybody_is_told() {
+    let work = Workdir::new();
+    let flags = cdnow_flags();
+    let thin = |more: &str| {
+        let command = format!("calibrate {flags} --k 4 --format json --resamples 100 {more}");
+        let document = told(&work.tiermill(&command).success());
+        let warnings = document["warnings"].as_array().unwrap().clone();
+        let mut thin = warnings.iter().filter(|one| one["code"] == "thin_band");
+        thin.next().map(|one| one["message"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(thin(""), None);
+    // A few great customers have a band of their own on raw money.
+    let message = thin("--scheme natural-breaks --bands 4").unwrap();
+    assert!(message.contains("monetary above "), "{message}");
+    assert!(message.contains("fewer than 1 % of the customers"), "{message}");
+    assert_eq!(thin("--scheme natural-breaks --bands 4 --min-share 0"), None);
+}
+
+#[test]
 fn a_run_publishes_thresholds_and_calibrate_tells_how_they_moved() {
     let work = Workdir::new();
     let flags = cdnow_flags();

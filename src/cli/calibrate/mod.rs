@@ -48,13 +48,13 @@ pub(super) struct CalibrateArgs {
     /// Scheme of thresholds.toml
     #[arg(long, value_name = "NAME", default_value = USUAL_SCHEME, value_parser = SCHEMES)]
     scheme: String,
-    /// Share of the customers whom the clusters as rules shall put in their tier
+    /// Share of the customers whom the clusters as rules shall put in their tier, above 0 and up to 1
     #[arg(long, value_name = "SHARE", default_value_t = FIDELITY)]
     fidelity: f64,
-    /// Rules that they may take at most, before some are put together
+    /// Rules that they may take at most, before some are put together, 2 to 256
     #[arg(long, value_name = "N", default_value_t = MOST_RULES)]
     max_rules: usize,
-    /// Resamples of the customers behind each interval
+    /// Resamples of the customers behind each interval, 100 to 100000
     #[arg(long, value_name = "N", default_value_t = 200)]
     resamples: usize,
     /// Folder of the runs whose cut points are told [default: `out` of the config]
