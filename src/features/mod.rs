@@ -22,6 +22,9 @@ use crate::load::Customers;
 
 pub use transform::{power, power_inverse, power_lambda, skewness};
 
+/// Rows that are looked at together.
+const BLOCK: usize = 8_192;
+
 /// One column of the matrix with everything that it takes to compute it: an entry of `features` in model.json.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fitted {
@@ -168,14 +171,21 @@ pub fn raw(customers: &Customers, feature: Feature) -> Result<Vec<f64>> {
             .map(|(&units, &orders)| crate::load::from_fixed(units.into(), customers.decimals) / orders as f64)
             .collect(),
     };
-    match values.par_iter().position_first(|value| !value.is_finite()) {
-        None => Ok(values),
-        Some(row) => Err(Error::NotFinite {
-            feature: feature.as_str(),
-            customer: customers.ids.text(row),
-            value: values[row],
-        }),
+    let finite = |values: &[f64]| {
+        values
+            .iter()
+            .fold(true, |all, value| all & value.is_finite())
+    };
+    if values.par_chunks(BLOCK).all(finite) {
+        return Ok(values);
     }
+    let row = values.iter().position(|value| !value.is_finite());
+    let row = row.unwrap_or(0);
+    Err(Error::NotFinite {
+        feature: feature.as_str(),
+        customer: customers.ids.text(row),
+        value: values[row],
+    })
 }
 
 /// The matrix: one row per customer, one column per fitted feature.

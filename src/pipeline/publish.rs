@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::{
     Choice, Compared, FORMAT_VERSION, Job, Model, Points, Report, Stage, TiersDocument, calibrate,
@@ -34,23 +34,78 @@ struct Placed {
 /// Tiers of the customers, and their segments where the model has rules.
 type Tiered<'a> = (&'a tiers::Placements, Option<&'a Segmented>);
 
+/// What thresholds and the page are made of.
+struct Telling<'a> {
+    command: &'static str,
+    run_id: String,
+    out: &'a Path,
+    loaded: &'a Loaded,
+    model: &'a Model,
+    placed: Tiered<'a>,
+}
+
 /// What is told of assigned customers beside their tiers.
 struct Told {
-    comparison: Option<compare::InRun>,
     thresholds: Calibration,
     /// report.html.
     page: String,
+    /// What these two took.
+    timings: Map<String, Value>,
 }
 
-impl Told {
-    fn write(&mut self, staging: &mut Staging<'_>) -> Result<()> {
-        calibrate::stage(staging, &self.thresholds)?;
-        if let Some(found) = &mut self.comparison {
-            staging.json("comparison.json", &found.compared)?;
-            staging.parquet("moved.parquet", &mut found.moved)?;
+impl Telling<'_> {
+    fn tell(&self, document: &TiersDocument, compared: Option<&Compared>) -> Result<Told> {
+        let (customers, model, (placements, segmented)) =
+            (&self.loaded.customers, self.model, self.placed);
+        let mut timings = Map::new();
+        let start = Instant::now();
+        let thresholds = calibrate::of_run(customers, model, placements, model.rules.as_ref())?;
+        timings.insert(Stage::Calibrate.name().to_owned(), seconds(start));
+        let start = Instant::now();
+        let mut others = Map::new();
+        if let Some(compared) = compared {
+            others.insert("comparison".to_owned(), report::as_read(compared)?);
         }
-        staging.text("report.html", &self.page)
+        // In the order in which a page is made again, for the same bytes.
+        others.insert("thresholds".to_owned(), report::as_read(&thresholds)?);
+        if let Some(before) = report::previous(&self.out.join("runs"), &self.run_id)? {
+            others.insert("previous".to_owned(), before);
+        }
+        let made = report::make(report::Parts {
+            run_id: self.run_id.clone(),
+            command: self.command,
+            customers,
+            tiers: &placements.tiers,
+            segments: segmented.map(|found| found.labels.as_slice()),
+            model,
+            rows: report::as_read(&rows(self.loaded))?,
+            document: report::as_read(document)?,
+            others,
+        });
+        timings.insert("page".to_owned(), seconds(start));
+        Ok(Told {
+            thresholds,
+            page: made.html,
+            timings,
+        })
     }
+}
+
+/// assignments.parquet.
+fn assignments(
+    staging: &mut Staging<'_>,
+    customers: &Customers,
+    (placements, segmented): Tiered<'_>,
+    model: &Model,
+) -> Result<()> {
+    let mut scores = rules::score(customers, &model.scores);
+    if let Some(segmented) = segmented {
+        scores = segmented.scores.clone().or(scores);
+    }
+    let rated = (&scores, segmented);
+    staging.parquet_in_parts("assignments.parquet", customers.len(), |rows| {
+        tables::assignments(customers, placements, rated, model, rows)
+    })
 }
 
 impl Job<'_> {
@@ -73,34 +128,51 @@ impl Job<'_> {
             document,
         } = self.place(model, (loaded, points), choice)?;
         let placed = (&placements, segmented.as_ref());
-        let mut told = None;
-        if assign {
-            told = Some(self.tell(model, loaded, (placed, points, &document))?);
-        }
-        if !assign {
-            (self.observe)(Stage::Write);
-        }
+        let comparison = if assign {
+            self.against_rules(customers, model, placed, points)?
+        } else {
+            None
+        };
+        (self.observe)(Stage::Write);
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
-        if told.is_some() {
-            let mut scores = rules::score(customers, &model.scores);
-            if let Some(segmented) = &segmented {
-                scores = segmented.scores.clone().or(scores);
-            }
-            let mut table =
-                tables::assignments(customers, &placements, (&scores, segmented.as_ref()), model)?;
-            staging.parquet("assignments.parquet", &mut table)?;
+        let mut told = None;
+        if assign {
+            let telling = Telling {
+                command: self.command,
+                run_id: self.run_id(loaded),
+                out: Path::new(&self.config.output.out),
+                loaded,
+                model,
+                placed,
+            };
+            let compared = comparison.as_ref().map(|found| &found.compared);
+            // Neither keeps all cores busy from beginning to end.
+            let (written, found) = rayon::join(
+                || assignments(&mut staging, customers, placed, model),
+                || telling.tell(&document, compared),
+            );
+            written?;
+            told = Some(found?);
         }
         staging.json("tiers.json", &document)?;
         staging.json("model.json", model)?;
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
-        if let Some(told) = &mut told {
-            told.write(&mut staging)?;
+        if let Some(told) = &told {
+            calibrate::stage(&mut staging, &told.thresholds)?;
+        }
+        let mut comparison = comparison;
+        if let Some(found) = &mut comparison {
+            staging.json("comparison.json", &found.compared)?;
+            staging.parquet("moved.parquet", &mut found.moved)?;
+        }
+        if let Some(told) = told {
+            staging.text("report.html", &told.page)?;
+            self.timings.extend(told.timings);
         }
         self.timings
             .insert(Stage::Write.name().to_owned(), seconds(start));
         let published = self.write_manifest(staging, loaded, model.seed, assign)?;
-        let comparison = told.and_then(|told| told.comparison);
         Ok(Report {
             command: self.command,
             run_id: published.run_id,
@@ -109,32 +181,6 @@ impl Job<'_> {
             tiers: document,
             files: files(assign, comparison.is_some()),
             comparison: comparison.map(|found| found.compared),
-        })
-    }
-
-    /// Thresholds, the comparison with the rules, and the page.
-    fn tell(
-        &mut self,
-        model: &Model,
-        loaded: &Loaded,
-        (placed, points, document): (Tiered<'_>, Option<Points>, &TiersDocument),
-    ) -> Result<Told> {
-        let customers = &loaded.customers;
-        let comparison = self.against_rules(customers, model, placed, points)?;
-        (self.observe)(Stage::Write);
-        let start = Instant::now();
-        let thresholds = calibrate::of_run(customers, model, placed.0, model.rules.as_ref())?;
-        let name = Stage::Calibrate.name().to_owned();
-        self.timings.insert(name, seconds(start));
-        let compared = comparison.as_ref().map(|found| &found.compared);
-        let documents = (document, &thresholds, compared);
-        let start = Instant::now();
-        let page = self.page(model, loaded, placed, documents)?;
-        self.timings.insert("page".to_owned(), seconds(start));
-        Ok(Told {
-            comparison,
-            thresholds,
-            page,
         })
     }
 
@@ -210,39 +256,6 @@ impl Job<'_> {
             let space = Space::of(customers, &model.features, (matrix, sketched));
             compare::in_run(&space, model, placements, rules).map(Some)
         })
-    }
-
-    /// report.html.
-    fn page(
-        &self,
-        model: &Model,
-        loaded: &Loaded,
-        (placements, segmented): Tiered<'_>,
-        (document, thresholds, compared): (&TiersDocument, &Calibration, Option<&Compared>),
-    ) -> Result<String> {
-        let run_id = self.run_id(loaded);
-        let mut others = Map::new();
-        if let Some(compared) = compared {
-            others.insert("comparison".to_owned(), report::as_read(compared)?);
-        }
-        // In the order in which a page is made again, for the same bytes.
-        others.insert("thresholds".to_owned(), report::as_read(thresholds)?);
-        let runs = Path::new(&self.config.output.out).join("runs");
-        if let Some(before) = report::previous(&runs, &run_id)? {
-            others.insert("previous".to_owned(), before);
-        }
-        let made = report::make(report::Parts {
-            run_id,
-            command: self.command,
-            customers: &loaded.customers,
-            tiers: &placements.tiers,
-            segments: segmented.map(|found| found.labels.as_slice()),
-            model,
-            rows: report::as_read(&rows(loaded))?,
-            document: report::as_read(document)?,
-            others,
-        });
-        Ok(made.html)
     }
 
     fn write_manifest(

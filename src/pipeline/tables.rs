@@ -2,6 +2,8 @@
 //!
 //! In: customers, placements, scores and the model. Out: a table and a document, both in the form of DESIGN §5 and §8.
 
+use std::ops::Range;
+
 use polars::prelude::*;
 use serde::Serialize;
 
@@ -68,27 +70,29 @@ pub(super) fn check_name(customer: &str) -> Result<()> {
     Ok(())
 }
 
-/// The English name of each customer's segment, null where no segment takes it.
-fn segments(segmented: &Segmented) -> PolarsResult<Column> {
+/// The English name of the segment of each of some customers, null where no segment takes one.
+fn segments(segmented: &Segmented, rows: Range<usize>) -> PolarsResult<Column> {
     let names = segmented.names.iter().map(|name| name.en.as_str());
     let names = StringChunked::from_iter_values("segment".into(), names);
-    let rows = IdxCa::from_iter_options("row".into(), segmented.labels.iter().copied());
+    let rows = IdxCa::from_iter_options("row".into(), segmented.labels[rows].iter().copied());
     Ok(names.take(&rows)?.into_column())
 }
 
-/// assignments.parquet.
+/// assignments.parquet: some of its rows, in one chunk.
 pub(super) fn assignments(
     customers: &Customers,
     placements: &Placements,
     rated: (&Scores, Option<&Segmented>),
     model: &Model,
+    rows: Range<usize>,
 ) -> Result<DataFrame> {
     let (scores, segmented) = rated;
-    let n = customers.len();
+    let n = rows.len();
+    let placed = &placements.tiers[rows.clone()];
     let by_tier = |name: &str, of: fn(&crate::tiers::Tier) -> &str| {
         let names = StringChunked::from_iter_values(name.into(), model.tiers.iter().map(of));
-        let rows = IdxCa::from_vec("row".into(), placements.tiers.clone());
-        names.take(&rows).map(IntoColumn::into_column)
+        let tiers = IdxCa::from_slice("tier".into(), placed);
+        names.take(&tiers).map(IntoColumn::into_column)
     };
     let as_of = |name: &str| {
         let day = customers.as_of.date.to_epoch_days();
@@ -99,21 +103,22 @@ pub(super) fn assignments(
         )
     };
     let no_text = |name: &str| Column::full_null(name.into(), n, &DataType::String);
-    let floats =
-        |name: &str, values: &[f64]| Float64Chunked::from_slice(name.into(), values).into_column();
-    let bytes =
-        |name: &str, values: &[i8]| Int8Chunked::from_slice(name.into(), values).into_column();
-    let ranks: Vec<i32> = placements
-        .tiers
-        .iter()
-        .map(|&tier| tier.cast_signed() + 1)
-        .collect();
+    let floats = |name: &str, values: &[f64]| {
+        Float64Chunked::from_slice(name.into(), &values[rows.clone()]).into_column()
+    };
+    let bytes = |name: &str, values: &[i8]| {
+        Int8Chunked::from_slice(name.into(), &values[rows.clone()]).into_column()
+    };
+    let orders = &customers.frequency[rows.clone()];
+    let margins = &placements.margins[rows.clone()];
+    let ranks: Vec<i32> = placed.iter().map(|&tier| tier.cast_signed() + 1).collect();
+    let ids = customers.ids.series();
     let columns = || {
         Ok(vec![
-            customers.ids.series().clone().into_column(),
+            ids.slice(rows.start.cast_signed() as i64, n).into_column(),
             as_of("as_of"),
             floats("recency_days", &customers.recency_days),
-            Int64Chunked::from_slice("frequency".into(), &customers.frequency).into_column(),
+            Int64Chunked::from_slice("frequency".into(), orders).into_column(),
             floats("monetary", &customers.monetary),
             match &customers.tenure_days {
                 Some(days) => floats("tenure_days", days),
@@ -125,16 +130,18 @@ pub(super) fn assignments(
             Int32Chunked::from_vec("tier".into(), ranks).into_column(),
             by_tier("tier_key", |tier| &tier.key)?,
             by_tier("tier_name", |tier| &tier.name)?,
-            Float32Chunked::from_slice("margin".into(), &placements.margins).into_column(),
+            Float32Chunked::from_slice("margin".into(), margins).into_column(),
             match segmented {
-                Some(segmented) => segments(segmented)?,
+                Some(segmented) => segments(segmented, rows.clone())?,
                 None => no_text("segment"),
             },
             no_text("previous_tier_key"),
             as_of("tier_since"),
         ])
     };
-    columns()
+    let mut table = columns()
         .and_then(|columns| DataFrame::new(n, columns))
-        .map_err(Error::polars("put the assignments together"))
+        .map_err(Error::polars("put the assignments together"))?;
+    table.rechunk_mut();
+    Ok(table)
 }

@@ -147,11 +147,12 @@ impl Cells {
             cell.1 += revenue;
         };
         let n = counted.customers.len();
+        let finders = [0, 1, 2].map(|d| self.edges[d].finder());
         let counts = (0..n.div_ceil(ROWS))
             .into_par_iter()
             .fold(Counts::default, |mut counts, block| {
                 for row in block * ROWS..n.min((block + 1) * ROWS) {
-                    let bins = [0, 1, 2].map(|d| self.edges[d].bin(values[d][row]));
+                    let bins = [0, 1, 2].map(|d| finders[d].bin(values[d][row]));
                     let segment = counted.segments.and_then(|(labels, _)| labels[row]);
                     let segment = segment.map_or(none, |segment| segment as usize);
                     let key = self.key(bins, counted.tiers[row] as usize, segment);

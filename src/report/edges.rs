@@ -16,6 +16,8 @@ const DAYS: [f64; 14] = [
 ];
 /// Amounts that people say, times a power of ten.
 const AMOUNTS: [f64; 5] = [1.0, 2.0, 2.5, 5.0, 7.5];
+/// Steps of a [`Finder`].
+const STEPS: usize = 16_384;
 /// By how much edges grow beyond.
 const GROWTH: f64 = 1.2;
 
@@ -73,9 +75,9 @@ impl Edges {
         }
     }
 
-    /// The bin of a value: the first whose upper bound it does not pass.
-    pub(super) fn bin(&self, value: f64) -> usize {
-        self.values.partition_point(|&edge| edge < value)
+    /// Tells the bins of values.
+    pub(super) fn finder(&self) -> Finder<'_> {
+        Finder::new(&self.values)
     }
 
     /// Without every second edge that may go, and for each old bin the new one; `None` where none may go.
@@ -106,6 +108,57 @@ impl Edges {
             fixed: places.iter().map(|&at| self.fixed[at]).collect(),
         };
         Some((coarser, new_bins))
+    }
+}
+
+/// Bins of millions of values: the width of the edges in equal steps, and for each step the first edge that is not below it.
+/// Steps rise with the values, so that the edges of the steps before a value's are below it and those of the steps after above.
+pub(super) struct Finder<'a> {
+    edges: &'a [f64],
+    least: f64,
+    per_unit: f64,
+    firsts: Vec<u32>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(edges: &'a [f64]) -> Self {
+        let least = edges.first().copied().unwrap_or(0.0);
+        let width = edges.last().copied().unwrap_or(0.0) - least;
+        let mut finder = Self {
+            edges,
+            least,
+            per_unit: if 0.0 < width {
+                (STEPS - 1) as f64 / width
+            } else {
+                0.0
+            },
+            firsts: Vec::new(),
+        };
+        let mut next = 0;
+        let firsts = (0..=STEPS).map(|step| {
+            while next < edges.len() && finder.step(edges[next]) < step {
+                next += 1;
+            }
+            u32::try_from(next).unwrap_or(u32::MAX)
+        });
+        finder.firsts = firsts.collect();
+        finder
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates at both ends, as it should"
+    )]
+    fn step(&self, value: f64) -> usize {
+        (((value - self.least) * self.per_unit) as usize).min(STEPS - 1)
+    }
+
+    /// The first bin whose upper bound a value does not pass.
+    pub(super) fn bin(&self, value: f64) -> usize {
+        let step = self.step(value);
+        let (first, end) = (self.firsts[step] as usize, self.firsts[step + 1] as usize);
+        first + self.edges[first..end].partition_point(|&edge| edge < value)
     }
 }
 
@@ -202,7 +255,7 @@ mod tests {
                 break;
             };
             for &value in &values {
-                assert_eq!(bins[edges.bin(value)], coarser.bin(value));
+                assert_eq!(bins[edges.finder().bin(value)], coarser.finder().bin(value));
             }
             edges = coarser;
             rounds += 1;
@@ -215,7 +268,28 @@ mod tests {
     fn a_value_on_an_edge_belongs_below_it() {
         let edges = Edges::new(Unit::Orders, &[1.0, 2.0, 3.0], &[], 64);
         assert_eq!(edges.values, [1.0, 2.0, 3.0]);
-        assert_eq!([1.0, 2.0, 3.0].map(|value| edges.bin(value)), [0, 1, 2]);
+        assert_eq!(
+            [1.0, 2.0, 3.0].map(|value| edges.finder().bin(value)),
+            [0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn a_finder_finds_the_same_bins() {
+        let values: Vec<f64> = (0..4_000)
+            .map(|at| f64::from(at * at) / 97.0 - 5_000.0)
+            .collect();
+        for unit in [Unit::Days, Unit::Orders, Unit::Amount] {
+            let edges = Edges::new(unit, &values, &[0.1, -3.5, 1e-9], 64);
+            let finder = edges.finder();
+            let all = values.iter().chain(&edges.values).copied();
+            for value in all.flat_map(|value| [value.next_down(), value, value.next_up()]) {
+                let expected = edges.values.partition_point(|&edge| edge < value);
+                assert_eq!(finder.bin(value), expected, "{unit:?} {value}");
+            }
+        }
+        let one = Edges::new(Unit::Amount, &[3.0], &[], 64);
+        assert_eq!(one.finder().bin(3.0), 0);
     }
 
     #[test]
@@ -233,7 +307,7 @@ mod tests {
         assert!(
             values
                 .iter()
-                .all(|&value| edges.bin(value) < edges.values.len())
+                .all(|&value| edges.finder().bin(value) < edges.values.len())
         );
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Feature;
 use crate::error::Result;
-use crate::features::{quantile::type7, raw};
+use crate::features::{quantile::type7_of_any, raw};
 use crate::load::Customers;
 
 /// Bands of a score.
@@ -61,16 +61,19 @@ impl Scores {
 /// # Errors
 /// As [`raw`].
 pub fn quintiles(customers: &Customers) -> Result<ScoreCuts> {
-    let cuts = |feature| -> Result<Vec<f64>> {
-        let mut values = raw(customers, feature)?;
-        values.par_sort_unstable_by(f64::total_cmp);
-        let levels = (1..BANDS).map(|band| f64::from(band) / f64::from(BANDS));
-        Ok(levels.map(|level| type7(&values, level)).collect())
-    };
+    let levels: Vec<f64> = (1..BANDS)
+        .map(|band| f64::from(band) / f64::from(BANDS))
+        .collect();
+    let cuts =
+        |feature| -> Result<Vec<f64>> { Ok(type7_of_any(&mut raw(customers, feature)?, &levels)) };
+    let (recency_days, (frequency, monetary)) = rayon::join(
+        || cuts(Feature::RecencyDays),
+        || rayon::join(|| cuts(Feature::Frequency), || cuts(Feature::Monetary)),
+    );
     Ok(ScoreCuts {
-        recency_days: cuts(Feature::RecencyDays)?,
-        frequency: cuts(Feature::Frequency)?,
-        monetary: cuts(Feature::Monetary)?,
+        recency_days: recency_days?,
+        frequency: frequency?,
+        monetary: monetary?,
     })
 }
 

@@ -100,14 +100,17 @@ pub fn profiles(
 }
 
 fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
-    let mut sorted: Vec<f64> = values.collect();
-    let n = sorted.len() as f64;
-    let mean = sorted.iter().sum::<f64>() / n;
-    sorted.sort_unstable_by(f64::total_cmp);
+    let mut values: Vec<f64> = values.collect();
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let min = values.iter().copied().min_by(f64::total_cmp)?;
+    let max = values.iter().copied().max_by(f64::total_cmp)?;
     Some(Spread {
         mean,
-        median: quantile::median(&sorted),
-        min: *sorted.first()?,
-        max: *sorted.last()?,
+        median: quantile::type7_of_any(&mut values, &[0.5])
+            .first()
+            .copied()?,
+        min,
+        max,
     })
 }

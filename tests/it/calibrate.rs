@@ -600,14 +600,21 @@ fn a_band_of_hardly_anybody_is_told() {
         let document = told(&work.tiermill(&command).success());
         let warnings = document["warnings"].as_array().unwrap().clone();
         let mut thin = warnings.iter().filter(|one| one["code"] == "thin_band");
-        thin.next().map(|one| one["message"].as_str().unwrap().to_owned())
+        thin.next()
+            .map(|one| one["message"].as_str().unwrap().to_owned())
     };
     assert_eq!(thin(""), None);
     // A few great customers have a band of their own on raw money.
     let message = thin("--scheme natural-breaks --bands 4").unwrap();
     assert!(message.contains("monetary above "), "{message}");
-    assert!(message.contains("fewer than 1 % of the customers"), "{message}");
-    assert_eq!(thin("--scheme natural-breaks --bands 4 --min-share 0"), None);
+    assert!(
+        message.contains("fewer than 1 % of the customers"),
+        "{message}"
+    );
+    assert_eq!(
+        thin("--scheme natural-breaks --bands 4 --min-share 0"),
+        None
+    );
 }
 
 #[test]

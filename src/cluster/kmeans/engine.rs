@@ -35,6 +35,9 @@ const POLISHED_CELLS: usize = 32_768;
 /// Cells up to which the best restarts also move single cells: they are nearly the rows themselves then, and the last
 /// millionth of the inertia is found there.
 const REFINED_CELLS: usize = 65_536;
+/// Rows for each cell from which on all cells are gone over before all rows are: most iterations are needed for what cells
+/// can tell, and on them each costs a part of that.
+const ROWS_OF_A_CELL: usize = 4;
 /// Fewer than these say too little.
 const FEW_CELLS: usize = 512;
 /// Restarts that are polished where cells are many (else all are): on coarse cells near ties cannot be told apart.
@@ -74,6 +77,8 @@ pub(in crate::cluster) struct Engine<'a> {
     /// All cells, where they are few enough and the coarse ones are not all there are.
     fine: Option<Points>,
     rows: Tree<'a>,
+    /// Whether many rows share a cell.
+    many: bool,
     mean: Vec<f64>,
 }
 
@@ -98,6 +103,7 @@ impl<'a> Engine<'a> {
             cells,
             fine,
             rows,
+            many: sketch.len() * ROWS_OF_A_CELL <= sketched.order.rows.len(),
             mean: mean(sketch),
         }
     }
@@ -108,13 +114,13 @@ impl<'a> Engine<'a> {
         ks: RangeInclusive<usize>,
         search: Search,
     ) -> Vec<Solved> {
-        // Starts need little memory, so that they can be found side by side; the last steps look at all rows.
+        // First all starts: they need little memory, and the last steps of every k look at all rows.
         let starts = ks.into_par_iter().map(|k| self.start(k, search));
         let starts: Vec<Vec<f64>> = starts.collect();
-        let solved = starts
-            .iter()
-            .map(|start| self.finish(start, search.max_iter));
-        solved.collect()
+        let solved = starts.par_iter().with_max_len(1);
+        solved
+            .map(|start| self.finish(start, search.max_iter))
+            .collect()
     }
 
     /// The best of several restarts, taken to a fixed point on all rows.
@@ -194,6 +200,15 @@ impl<'a> Engine<'a> {
 
     /// Where the last steps start.
     fn start(&self, k: usize, search: Search) -> Vec<f64> {
+        let best = self.best(k, search);
+        if self.many {
+            return exact::iterate_cells(&self.rows, best, search.max_iter);
+        }
+        best
+    }
+
+    /// The best of the restarts.
+    fn best(&self, k: usize, search: Search) -> Vec<f64> {
         // Every restart stands for itself, so that more of them are never worse.
         let runs = (0..search.n_runs).into_par_iter().map(|run| {
             let seed = search.seed.wrapping_add(run as u64);

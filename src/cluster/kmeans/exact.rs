@@ -59,7 +59,7 @@ pub(super) struct Fixed {
 
 /// Iterates until no row changes its cluster, or `max_iter`.
 pub(super) fn iterate(tree: &Tree<'_>, start: Vec<f64>, max_iter: u64) -> Fixed {
-    let mut state = State::new(tree, start);
+    let mut state = State::new(tree, start, false);
     let mut n_iter = 0;
     let converged = loop {
         let next = state.means();
@@ -81,8 +81,26 @@ pub(super) fn iterate(tree: &Tree<'_>, start: Vec<f64>, max_iter: u64) -> Fixed 
     }
 }
 
+/// Iterates over the cells of a tree of rows, each of which goes as a whole where its mean does, and returns the centroids:
+/// a better start for the rows. It ends where a cluster would be empty, which is for the rows to mend.
+pub(super) fn iterate_cells(tree: &Tree<'_>, start: Vec<f64>, max_iter: u64) -> Vec<f64> {
+    let mut state = State::new(tree, start, true);
+    for _ in 0..max_iter {
+        if state.totals.counts.contains(&0) {
+            break;
+        }
+        let next = state.means();
+        if next == state.centroids.places {
+            break;
+        }
+        state.step(next);
+    }
+    state.centroids.places
+}
+
 struct State<'a> {
     tree: &'a Tree<'a>,
+    whole_cells: bool,
     centroids: Centroids,
     totals: Totals,
     /// Sum of the movements so far: how much closer a border may have come to anything.
@@ -165,11 +183,12 @@ impl Wheel {
 }
 
 impl<'a> State<'a> {
-    fn new(tree: &'a Tree<'a>, start: Vec<f64>) -> Self {
+    fn new(tree: &'a Tree<'a>, start: Vec<f64>, whole_cells: bool) -> Self {
         let d = tree.n_features;
         let centroids = Centroids { d, places: start };
         let mut state = Self {
             tree,
+            whole_cells,
             totals: Totals::nothing(centroids.len(), d),
             centroids,
             drift: 0.0,
@@ -198,6 +217,7 @@ impl<'a> State<'a> {
     /// Gives items to their nearest centroid.
     fn place(&mut self, items: &[Item], chunk: usize) {
         let (tree, centroids, drift) = (self.tree, &self.centroids, self.drift);
+        let whole_cells = self.whole_cells;
         let parts: Vec<Placed<'_>> = items
             .par_chunks(chunk)
             .map(|items| {
@@ -208,7 +228,7 @@ impl<'a> State<'a> {
                     wheel: Wheel::default(),
                     change: Totals::nothing(centroids.len(), tree.n_features),
                 };
-                let mut filter = Filter::new(tree, centroids, placed);
+                let mut filter = Filter::new(tree, centroids, (placed, whole_cells));
                 for item in items {
                     filter.sink.before = item.cluster();
                     if item.is_row() {

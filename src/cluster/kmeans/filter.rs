@@ -61,6 +61,8 @@ pub(super) struct Filter<'a, S> {
     tree: &'a Tree<'a>,
     centroids: &'a Centroids,
     pub(super) sink: S,
+    /// Whether a cell goes as a whole where its mean does: always in a tree of cells.
+    whole_cells: bool,
     /// Stacked: the centroids that may be nearest for the node at hand, below them those of its parents.
     candidates: Vec<u32>,
     /// Squared distances of the candidates to the node at hand.
@@ -68,12 +70,17 @@ pub(super) struct Filter<'a, S> {
 }
 
 impl<'a, S: Sink> Filter<'a, S> {
-    pub(super) fn new(tree: &'a Tree<'a>, centroids: &'a Centroids, sink: S) -> Self {
+    pub(super) fn new(
+        tree: &'a Tree<'a>,
+        centroids: &'a Centroids,
+        (sink, whole_cells): (S, bool),
+    ) -> Self {
         let all = 0..u32::try_from(centroids.len()).unwrap_or(u32::MAX);
         Self {
             tree,
             centroids,
             sink,
+            whole_cells: whole_cells || tree.points.is_empty(),
             candidates: all.collect(),
             distances: Vec::new(),
         }
@@ -93,8 +100,9 @@ impl<'a, S: Sink> Filter<'a, S> {
     fn node_among(&mut self, id: u32, from: usize) {
         let node = self.tree.nodes[id as usize];
         let (owner, first, second) = self.nearest(self.tree.mean(id as usize), from);
-        let slack = second - first - 2.0 * node.radius - self.tree.rounding;
-        let point = node.right == 0 && self.tree.points.is_empty();
+        let point = node.right == 0 && self.whole_cells;
+        let radius = if point { 0.0 } else { node.radius };
+        let slack = second - first - 2.0 * radius - self.tree.rounding;
         if 0.0 < slack || point {
             self.sink.ball(id, Found { owner, slack });
             return;
