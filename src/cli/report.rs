@@ -27,7 +27,7 @@ pub(super) struct ReportArgs {
     /// backtest.json of `tiermill backtest --out`, to be shown on the page
     #[arg(long, value_name = "FILE")]
     backtest: Option<PathBuf>,
-    /// File to write; one that is there is replaced
+    /// File to write, with its folder; one that is there is replaced
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
     /// Also write charts as SVG files, for mail, beside the page

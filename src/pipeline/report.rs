@@ -94,6 +94,7 @@ pub(super) fn make(parts: Parts<'_>) -> Made {
     add("command", json!(parts.command));
     add("version", json!(env!("CARGO_PKG_VERSION")));
     add("seed", json!(model.seed));
+    add("method", json!(method(model)));
     add("rows", parts.rows);
     add("tiers", parts.document);
     add("monetary", json!(monetary));
@@ -144,6 +145,14 @@ fn sets(model: &Model) -> Value {
         sets.push(set("scores", "scores", cuts));
     }
     Value::Array(sets)
+}
+
+/// What made the tiers, as the page calls it.
+fn method(model: &Model) -> &str {
+    match model.mixture {
+        Some(_) => "gmm",
+        None => model.method.as_str(),
+    }
 }
 
 /// Where the scores of assignments.parquet divide: those of the rules where these score, else quintiles. `None` for nested
@@ -238,6 +247,7 @@ pub(super) fn as_read(document: &impl Serialize) -> Result<Value> {
 /// [`Error::NotFound`] for a folder that is no run with assignments; files that cannot be read; what writing refuses.
 pub fn report(asked: &PageAsked) -> Result<PageWritten> {
     let run = find(&asked.run)?;
+    check_out(&asked.out)?;
     let folder = asked
         .out
         .parent()
@@ -259,6 +269,40 @@ pub fn report(asked: &PageAsked) -> Result<PageWritten> {
         files,
         bytes: made.html.len() as u64,
         cells: made.cells.cells.len(),
+    })
+}
+
+/// Refuses a folder where a file is asked for.
+fn check_out(out: &Path) -> Result<()> {
+    let is_file = |folder: &Path| folder.exists() && !folder.is_dir();
+    let written_as_folder = out.to_string_lossy().ends_with(['/', '\\']);
+    if out.is_dir() || written_as_folder || out.parent().is_some_and(is_file) {
+        return Err(Error::BadValue {
+            key: "out".to_owned(),
+            found: out.display().to_string(),
+            expected: format!(
+                "the file to write, as in `{}`",
+                Path::new("mail").join("report.html").display()
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// Refuses thresholds.json in which the page would find no cut points: half a page tells nobody that something is missing.
+fn check_thresholds(document: &Value, path: &Path) -> Result<()> {
+    let lists = |schemes: &Value| {
+        let entries = schemes.as_object().into_iter().flat_map(Map::values);
+        let mut entries = entries.map(|list| list.as_array().into_iter().flatten());
+        schemes.is_object() && entries.all(|mut list| list.all(|one| one["cut_points"].is_array()))
+    };
+    let dimensions = &document["dimensions"];
+    if DIMENSIONS.iter().all(|name| lists(&dimensions[*name])) {
+        return Ok(());
+    }
+    Err(Error::DocumentSyntax {
+        path: path.to_owned(),
+        source: serde::de::Error::custom("no cut points of the three dimensions"),
     })
 }
 
@@ -288,8 +332,13 @@ fn again(run: &Path, backtest: Option<&Path>) -> Result<Made> {
     let run_id = folder_name(run);
     let mut others = Map::new();
     for (key, name) in OPTIONAL {
-        if run.join(name).exists() {
-            others.insert(key.to_owned(), document(&run.join(name))?);
+        let path = run.join(name);
+        if path.exists() {
+            let told = document(&path)?;
+            if key == "thresholds" {
+                check_thresholds(&told, &path)?;
+            }
+            others.insert(key.to_owned(), told);
         }
     }
     if let Some(runs) = run.parent()

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::DIMENSIONS;
 use super::cells::Cells;
 use super::encode::escaped;
+use crate::config::grouped;
 
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ const COLOURS: [&str; 10] = [
     "#3b1f6b", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151",
     "#a5c93a", "#c8c020",
 ];
+/// Room for the name of a tier, left of its bars.
+const NAME_WIDTH: f64 = 266.0;
 const INK: &str = "#1d2129";
 const QUIET: &str = "#5b6472";
 
@@ -56,17 +59,19 @@ fn picture(title: &str, height: f64, body: &str) -> String {
 fn tiers(document: &Value) -> String {
     let none = Vec::new();
     let tiers = document["tiers"]["tiers"].as_array().unwrap_or(&none);
-    let scale = |share: f64| share.clamp(0.0, 1.0) * 340.0;
+    let scale = |share: f64| share.clamp(0.0, 1.0) * 300.0;
     let mut body = String::new();
     for (index, tier) in tiers.iter().enumerate() {
         let y = 56.0 + 48.0 * index as f64;
         let colour = COLOURS[index * (COLOURS.len() - 1) / tiers.len().max(2).saturating_sub(1)];
-        let name = escaped(tier["name"].as_str().unwrap_or_default());
+        let name = tier["name"].as_str().unwrap_or_default();
+        let shown = format!("{} {name}", index + 1);
         let _ = writeln!(
             body,
-            "<text x=\"16\" y=\"{}\" fill=\"{INK}\">{} {name}</text>",
+            "<text x=\"16\" y=\"{}\" fill=\"{INK}\"><title>{}</title>{}</text>",
             y + 15.0,
-            index + 1
+            escaped(name),
+            escaped(&fitting(&shown, NAME_WIDTH))
         );
         for (line, (key, what)) in [
             ("customer_share", "customers"),
@@ -75,16 +80,19 @@ fn tiers(document: &Value) -> String {
         .into_iter()
         .enumerate()
         {
-            let share = tier[key].as_f64().unwrap_or(0.0);
+            // Of a total that is not above 0 nothing is a share.
+            let share = tier[key].as_f64();
+            let told =
+                share.map_or_else(|| "—".to_owned(), |share| format!("{:.1} %", share * 100.0));
+            let share = share.unwrap_or(0.0);
             let top = y + 18.0 * line as f64;
             let opacity = if line == 0 { 0.45 } else { 1.0 };
             let _ = writeln!(
                 body,
-                "<rect x=\"260\" y=\"{top}\" width=\"{:.1}\" height=\"14\" fill=\"{colour}\" fill-opacity=\"{opacity}\"/><text x=\"{:.1}\" y=\"{}\" fill=\"{QUIET}\">{:.1} % of {what}</text>",
+                "<rect x=\"290\" y=\"{top}\" width=\"{:.1}\" height=\"14\" fill=\"{colour}\" fill-opacity=\"{opacity}\"/><text x=\"{:.1}\" y=\"{}\" fill=\"{QUIET}\">{told} of {what}</text>",
                 scale(share),
-                266.0 + scale(share),
-                top + 12.0,
-                share * 100.0
+                296.0 + scale(share),
+                top + 12.0
             );
         }
     }
@@ -136,13 +144,67 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
         );
     }
     let cuts = document["sets"][0]["cuts"][DIMENSIONS[dimension]].as_array();
-    for cut in cuts.into_iter().flatten().filter_map(Value::as_f64) {
-        let at = x(place(dimension, cut));
+    let cuts = cuts.into_iter().flatten().filter_map(Value::as_f64);
+    let labelled: Vec<(f64, String)> = cuts
+        .map(|cut| (x(place(dimension, cut)), said(dimension, cut)))
+        .collect();
+    body.push_str(&cut_lines(&labelled, BOTTOM));
+    let title = ["Recency in days", "Orders", "Amount"][dimension];
+    picture(title, 266.0, &body)
+}
+
+/// A line for each cut point, and what it is called below: in a second row where the first is taken.
+fn cut_lines(cuts: &[(f64, String)], bottom: f64) -> String {
+    let mut body = String::new();
+    let mut free = [0.0_f64; 2];
+    for (at, label) in cuts {
+        let half = width(label) / 2.0;
+        let middle = at.clamp(8.0 + half, WIDTH - 8.0 - half);
+        let row = usize::from(middle - half < free[0]);
+        free[row] = middle + half + 6.0;
+        let y = bottom + 18.0 + 15.0 * row as f64;
         let _ = writeln!(
             body,
-            "<path d=\"M{at:.2} 44V{BOTTOM}\" stroke=\"{INK}\"/><text x=\"{at:.2}\" y=\"238\" text-anchor=\"middle\" fill=\"{INK}\">{cut}</text>"
+            "<path d=\"M{at:.2} 44V{bottom}\" stroke=\"{INK}\"/><text x=\"{middle:.2}\" y=\"{y}\" text-anchor=\"middle\" fill=\"{INK}\">{label}</text>"
         );
     }
-    let title = ["Recency in days", "Orders", "Amount"][dimension];
-    picture(title, 250.0, &body)
+    body
+}
+
+/// A cut point as people read it: days and orders are whole, so that up to 2.87 is up to 2; amounts have cents below 1,000.
+fn said(dimension: usize, cut: f64) -> String {
+    let value = if dimension == 2 { cut } else { cut.floor() };
+    let whole = dimension != 2 || value.fract().abs() < 0.005 || 1_000.0 <= value.abs();
+    let digits = if whole { 0 } else { 2 };
+    let text = format!("{:.digits$}", value.abs());
+    let (integer, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let sign = if value < 0.0 { "−" } else { "" };
+    format!("{sign}{}{rest}", grouped(integer))
+}
+
+/// About how wide a text is drawn: no picture knows the font of its reader.
+fn width(text: &str) -> f64 {
+    let of = |letter: char| match letter {
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{ffef}' | '\u{1f000}'.. => 13.0,
+        'M' | 'W' | 'm' | 'w' | '@' | '%' => 12.0,
+        'A'..='Z' => 9.2,
+        ' ' | '.' | ',' | '\'' | '·' | 'i' | 'j' | 'l' | 't' | 'f' | 'r' | '(' | ')' => 5.0,
+        _ => 7.8,
+    };
+    text.chars().map(of).sum()
+}
+
+/// As much of a text as has room, with `…` for the rest.
+fn fitting(text: &str, room: f64) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for letter in text.chars() {
+        if room < width(&kept) + width(&letter.to_string()) + width("…") {
+            break;
+        }
+        kept.push(letter);
+    }
+    format!("{}…", kept.trim_end())
 }

@@ -19,12 +19,13 @@ const LICENCES: [&str; 3] = [
     include_str!("page/vendor/LICENSE-zrender"),
 ];
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("page/text.js"),
     include_str!("page/cells.js"),
     include_str!("page/state.js"),
     include_str!("page/export.js"),
     include_str!("page/charts.js"),
+    include_str!("page/told.js"),
     include_str!("page/sections.js"),
     include_str!("page/calibrator.js"),
     include_str!("page/main.js"),

@@ -331,3 +331,109 @@ fn what_is_no_run_has_no_page() {
     let ran = work.tiermill("report out --backtest out/current/model.json.missing");
     assert_eq!(ran.code, 1, "{}", ran.stderr);
 }
+
+#[test]
+fn a_page_goes_into_a_file_and_no_folder() {
+    let work = workdir();
+    work.tiermill(RUN).success();
+    std::fs::create_dir(work.join("mail")).unwrap();
+    std::fs::write(work.join("taken"), "").unwrap();
+    for out in ["mail", "pages/", "taken/report.html"] {
+        let ran = work.tiermill(&format!("report out --out {out}"));
+        assert_eq!(ran.code, 2, "{out}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("`out`") && ran.stderr.contains("the file to write"),
+            "{out}: {}",
+            ran.stderr
+        );
+    }
+    assert!(!work.join("pages").exists());
+}
+
+#[test]
+fn thresholds_that_cannot_be_read_are_no_page_without_them() {
+    let work = workdir();
+    work.tiermill(RUN).success();
+    let run = work.join("copy");
+    std::fs::create_dir(&run).unwrap();
+    for file in std::fs::read_dir(work.current()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), run.join(file.file_name())).unwrap();
+    }
+    work.tiermill("report copy --out page.html").success();
+    std::fs::remove_file(work.join("page.html")).unwrap();
+    for broken in [
+        "not json",
+        "{\"dimensions\": 3}",
+        "{\"dimensions\": {\"recency_days\": {\"mean\": [{\"bands\": 2}]}, \"frequency\": {}, \"monetary\": {}}}",
+    ] {
+        std::fs::write(run.join("thresholds.json"), broken).unwrap();
+        let ran = work.tiermill("report copy --out page.html");
+        assert_eq!(ran.code, 1, "{broken}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("thresholds.json"),
+            "{broken}: {}",
+            ran.stderr
+        );
+        assert!(!work.join("page.html").exists(), "{broken}");
+    }
+}
+
+#[test]
+fn charts_read_like_the_page() {
+    let customers = many(2_000);
+    let cells = cells(&customers, &scattered(2_000, 5), None);
+    let long = "Everybody who has ever bought anything at all in one of our shops";
+    let document = json!({
+        "run_id": "run",
+        "tiers": { "tiers": [
+            { "name": long, "customer_share": 0.5, "revenue_share": null },
+            { "name": "关键客户".repeat(8), "customer_share": 0.5, "revenue_share": null },
+        ] },
+        "sets": [{ "id": "rules", "name": "own", "cuts": {
+            "recency_days": [30.0, 31.0, 92.25], "frequency": [2.8676707679253286], "monetary": [106.08042554094187, 1234.5, 43.394999999999996]
+        } }],
+    });
+    let charts = charts(&document, &cells);
+    let labels = |name: &str| -> Vec<String> {
+        let chart = charts.iter().find(|chart| chart.name == name).unwrap();
+        let texts = chart.svg.split("</text>").filter_map(|part| {
+            part.rsplit_once('>')
+                .map(|(_, text)| text.trim().to_owned())
+        });
+        texts.filter(|text| !text.is_empty()).collect()
+    };
+    assert_eq!(
+        labels("recency_days.svg"),
+        ["Recency in days", "30", "31", "92"]
+    );
+    assert_eq!(labels("frequency.svg"), ["Orders", "2"]);
+    assert_eq!(
+        labels("monetary.svg"),
+        ["Amount", "106.08", "1,234", "43.39"]
+    );
+    let tiers = labels("tiers.svg");
+    assert!(
+        tiers[1].starts_with("1 Everybody who") && tiers[1].ends_with('…'),
+        "{tiers:?}"
+    );
+    assert!(tiers[1].chars().count() <= 44, "{tiers:?}");
+    assert!(
+        tiers[4].ends_with('…') && tiers[4].chars().count() <= 22,
+        "{tiers:?}"
+    );
+    // A total that is not above 0 has no shares.
+    assert_eq!([&tiers[3], &tiers[6]], ["— of revenue"; 2]);
+    // The whole name is still there for whoever asks.
+    assert!(charts[0].svg.contains(&format!("<title>{long}</title>")));
+    // Labels of cut points that lie side by side stand one below the other.
+    let recency = &charts
+        .iter()
+        .find(|chart| chart.name == "recency_days.svg")
+        .unwrap()
+        .svg;
+    assert!(
+        recency.contains("y=\"238\"") && recency.contains("y=\"253\""),
+        "{recency}"
+    );
+}

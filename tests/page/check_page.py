@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from check_run import Checks  # noqa: E402
 
 DIMENSIONS = {"r": "recency_days", "f": "frequency", "m": "monetary"}
 HOSTILE = ["<script>alert(1)</script>", "</script><b>bold", "line\u2028break & 'quote' \"double\"", "<img src=x onerror=alert(2)>", "{{script}}"]
+DRAW_ALL = "return (async () => { for (const one of document.querySelectorAll('.chart')) { one.scrollIntoView({behavior: 'instant'}); await new Promise(done => setTimeout(done, 200)); } })()"
 
 
 def browser(profile):
@@ -150,7 +152,7 @@ def looks(checks, page, path):
     rows = page.cell_texts("#tiers .scroll")
     checks.equal("the tiers table", [row[3] for row in rows], [f"{tier['customers']:,}" for tier in tiers["tiers"]])
     # A chart is drawn when it comes into view.
-    page.js("return (async () => { for (const one of document.querySelectorAll('.chart')) { one.scrollIntoView({behavior: 'instant'}); await new Promise(done => setTimeout(done, 200)); } })()")
+    page.js(DRAW_ALL)
     checks.equal("charts that are not drawn", page.js("return [...document.querySelectorAll('.chart')].filter(one => one.querySelectorAll('svg path').length < 3).map(one => one.getAttribute('aria-label'))"), [])
     comparison = json.loads((path.parent / "comparison.json").read_text(encoding="utf-8"))
     counts = [[0 if cell == "·" else int(cell.replace(",", "")) for cell in row[1:]] for row in page.cell_texts("#cross .scroll")]
@@ -244,6 +246,94 @@ def exports(checks, page, path, customers, folder):
         checks.equal(f"{name}: the exported SQL gives the same", by_name, {one: shown[code][0] for one, code in names.items() if shown[code][0]})
 
 
+def sets(checks, page, path, folder):
+    """Each set can be told from the others, a link that names one takes its cuts, and any state can be taken away."""
+    page.open(path, "#lang=en")
+    labels = page.js("return [...document.querySelectorAll('#from option')].map(one => one.textContent)")
+    checks.equal("no two sets are called the same", sorted(set(labels)), sorted(labels))
+    checks.equal("one mean among them", [label for label in labels if label.startswith("mean")], ["mean, 2 bands"])
+    thresholds = json.loads((path.parent / "thresholds.json").read_text(encoding="utf-8"))["dimensions"]
+    page.open(path, "#lang=en&from=median-2")
+    checks.equal("a link that names a set takes its cuts", {key: page.cuts(key) for key in DIMENSIONS}, {key: thresholds[name]["median"][0]["cut_points"] for key, name in DIMENSIONS.items()})
+    for fragment in ("#r=&f=2&m=100", "#r=&f=&m="):
+        page.open(path, fragment)
+        (folder / "uncut.toml").write_text(page.exported("toml"), encoding="utf-8")
+        proof = json.loads(tiermill(folder, "maps", "--check", "uncut.toml", "--format", "json"))
+        checks.that(f"the rule file of {fragment} is accepted", proof["mece"])
+    page.open(path, "#lang=en")
+    order = [row[0] for row in page.cell_texts("#segments")]
+    checks.equal("the eight come in the order of their map", order, [row[0] for row in page.cell_texts("#cross .scroll")])
+    page.exported("sql")
+    page.click("[data-lang=zh]")
+    checks.equal("another language keeps the format of the export", page.js("return document.querySelector('[data-format][aria-pressed=true]').dataset.format"), "sql")
+    checks.that("and its text", page.find("#export-text").get_property("value").startswith("--"))
+
+
+def counts_many_fast(checks, page, path, customers):
+    """125 segments: what did not change is not made again, and what did is right."""
+    page.open(path, "#lang=en&r=30,90,200,365&f=1,2,4,8&m=20,50,100,400")
+    times = page.js(
+        "const handle = document.querySelector('#plot-m .cut'), root = document.documentElement, times = [];"
+        "for (let at = 0; at < 15; at++) { handle.dispatchEvent(new KeyboardEvent('keydown', { key: at % 3 ? 'ArrowRight' : 'ArrowLeft', bubbles: true })); times.push(Number(root.dataset.recount)); }"
+        "return times.sort((a, b) => a - b)"
+    )
+    checks.that("a recount of 125 segments takes less than 50 ms", times[len(times) // 2] < 50, str(times))
+    same_counts(checks, "and is that of the rows", page, customers)
+    kept = {key: page.cuts(key) for key in DIMENSIONS}
+    tables = ("#segments", "#cross-tiers", "#cross-rules")
+    moved = [page.cell_texts(table) for table in tables]
+    page.go(page.js("return location.href"))
+    checks.equal("the cuts are the same in a fresh page", {key: page.cuts(key) for key in DIMENSIONS}, kept)
+    checks.equal("tables that were changed row by row are those of a fresh page", moved, [page.cell_texts(table) for table in tables])
+
+
+def says_what_it_can(checks, page, path):
+    """A total below zero has no shares, and of a feature that all have alike nothing is told."""
+    for lang, quiet in (("en", ("ago", "lately", "gone quiet", "last")), ("zh", ("最近", "久未", "沉默"))):
+        page.open(path, f"#lang={lang}&theme=light")
+        shares = [row[6] for row in page.cell_texts("#tiers .scroll")] + [row[5] for row in page.cell_texts("#segments")] + [row[5] for row in page.cell_texts("#bands-m")]
+        checks.equal("no share of a total below zero", set(shares), {"—"})
+        told = page.js("return [...document.querySelectorAll('.card p:not(.share)')].map(one => one.textContent).join(' ')")
+        checks.equal("no word on recency, which all have alike", [word for word in quiet if word in told], [])
+    page.open(path, "#lang=en")
+    labels = page.js("return [...document.querySelectorAll('#from option')].map(one => one.textContent)")
+    checks.that("a scheme that one dimension lacks is offered, and says so", "natural breaks, 3 bands (Recency: no cut)" in labels, str(labels))
+    page.js("document.querySelector('#plot-m .chart').scrollIntoView({behavior: 'instant'})")
+    time.sleep(0.5)
+    cut = page.js(
+        "const box = document.querySelector('#plot-m svg').getBoundingClientRect();"
+        "return [...document.querySelectorAll('#plot-m svg text')].filter(one => { const own = one.getBoundingClientRect(); return own.left < box.left || own.right > box.right; }).map(one => one.textContent)"
+    )
+    checks.equal("no label of the axis is cut off", cut, [])
+    page.open(path, "#lang=en", width=390)
+    inner = page.js("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    checks.that("long names of sets make no page wider", inner[0] <= inner[1], str(inner))
+
+
+def speaks_chinese(checks, page, path, earlier, breaks):
+    """What the run says in English is said in Chinese, or marked as English."""
+    page.open(path, "#lang=zh&theme=light")
+    words = lambda selector: page.js("return [...document.querySelectorAll(arguments[0])].filter(one => !one.closest('[lang=en]')).map(one => one.textContent)", selector)  # noqa: E731
+    checks.equal("k is explained in Chinese", words("#k .lead"), ["k = 5 由配置指定。"])
+    verdict = words("#backtest p:not(.lead)")
+    checks.that("the backtest's verdict is in Chinese", 3 <= len(verdict) and all("客户" in line or "优" in line or "层" in line for line in verdict), str(verdict))
+    checks.equal("and so is each difference", [row[4] for row in page.cell_texts("#backtest h3 + .scroll") if "better" in row[4] or "difference" in row[4]], [])
+    checks.that("a warning has a Chinese title over its English words", page.js("const one = document.querySelector('.warnings li'); return one.querySelector('strong').textContent.includes('净额') && one.querySelector('div').lang === 'en'"))
+    told = (ROOT / "src" / "report" / "page" / "told.js").read_text(encoding="utf-8")
+    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "src").rglob("*.rs")]
+    codes = {code for text in sources for code in re.findall(r'Warning::new\(\s*"(\w+)"', text)} | {"map_has_gaps", "map_overlaps", "map_unreachable"}
+    checks.equal("every warning has a Chinese title", sorted(code for code in codes if f"{code}: " not in told), [])
+    reasons = re.findall(r'Self::\w+ => "(\w+)",', (ROOT / "src" / "load" / "reconcile.rs").read_text(encoding="utf-8"))
+    checks.that("every reason has words", 16 <= len(reasons) and all(f"{code}: [" in told for code in reasons), str(reasons))
+    ends = page.js("return [...document.querySelectorAll('#thresholds details')].slice(0, 2).flatMap(one => [...one.querySelectorAll('tbody td:nth-child(3)')].map(cell => cell.textContent))")
+    checks.equal("days and orders are whole in intervals", [text for text in ends if "." in text], [])
+    page.open(earlier, "#lang=zh")
+    checks.that("a reason is in Chinese, beside its code", ["在截止时刻或其后 after_as_of"] == [row[0] for row in page.cell_texts("#rows .scroll")][1:], str(page.cell_texts("#rows .scroll")))
+    page.open(breaks, "#lang=en")
+    labels = page.js("return [...document.querySelectorAll('#from option')].map(one => one.textContent)")
+    checks.that("a set is called after the method of the tiers", "between the tiers (natural breaks), 8 bands" in labels and not any("k-means" in label for label in labels), str(labels))
+
+
 def prints(checks, page, path):
     """On paper the page is light, and a cut line stands on the drawing that it cuts."""
     page.open(path, "#lang=en&theme=dark")
@@ -326,8 +416,9 @@ def shots(page, path, folder):
         for theme in ("light", "dark"):
             for lang in ("en", "zh"):
                 page.open(path, f"#lang={lang}&theme={theme}", width=width)
-                # What has not been scrolled to is drawn for print, too.
-                page.js("dispatchEvent(new Event('beforeprint')); return new Promise(done => setTimeout(done, 500))")
+                # Charts are drawn when they come into view; as for print, all would be light.
+                page.js(DRAW_ALL)
+                page.js("scrollTo({top: 0, behavior: 'instant'}); return new Promise(done => setTimeout(done, 100))")
                 height = page.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]["height"]
                 clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
                 image = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip})
@@ -344,6 +435,13 @@ def prepare(folder):
         tiermill(folder, "run", *COLUMNS, "--as-of", day, "--quiet", "--k", "5", "--rules", "eight", "--out", "out")
     tiermill(folder, "backtest", *ORDERS, "--k", "5", "--at", "1998-01-01", "--horizon", "90d", "--resamples", "100", "--out", "backtest", "--quiet")
     tiermill(folder, "report", "out", "--backtest", "backtest/backtest.json", "--out", "page/report.html", "--charts")
+    tiermill(folder, "run", *ORDERS, "--quiet", "--method", "breaks", "--out", "breaks")
+    # Everybody bought last on one day, and two in three customers sent back more than they kept.
+    odd = pl.read_parquet(ROOT / "data" / "cdnow.parquet").head(20_000)
+    last = pl.col("date") + (pl.date(1998, 6, 30) - pl.col("date").max().over("customer_id"))
+    sign = pl.when(pl.col("customer_id").cast(pl.Int64) % 3 == 0).then(1).otherwise(-1)
+    odd.with_columns(last.alias("date"), pl.col("amount") * sign).write_parquet(folder / "odd.parquet")
+    tiermill(folder, "run", "--input", "odd.parquet", *COLUMNS[2:], "--as-of", "1998-07-01", "--refunds", "keep", "--quiet", "--k", "4", "--out", "odd")
     rows = pl.read_parquet(ROOT / "data" / "cdnow.parquet").head(20_000).rename({"amount": "<script>alert(1)</script>"})
     rows.write_parquet(folder / "hostile.parquet")
     names = json.dumps([name for name in HOSTILE if "'" not in name] + [HOSTILE[2]], ensure_ascii=False)
@@ -378,6 +476,11 @@ def main():
             checks.group("speaks", speaks, page, path)
             checks.group("calibrates", calibrates, page, path, customers)
             checks.group("exports", exports, page, path, customers, folder)
+            checks.group("sets", sets, page, path, folder)
+            checks.group("counts many fast", counts_many_fast, page, path, customers)
+            checks.group("says what it can", says_what_it_can, page, (folder / "odd" / "current").resolve() / "report.html")
+            earlier = next((folder / "out" / "runs").glob("1998-06-01-*")) / "report.html"
+            checks.group("speaks Chinese", speaks_chinese, page, folder / "page" / "report.html", earlier, (folder / "breaks" / "current").resolve() / "report.html")
             checks.group("prints", prints, page, folder / "page" / "report.html")
             checks.group("resists", resists, page, (folder / "hostile" / "current").resolve() / "report.html")
             checks.group("reachable", reachable, page, folder / "page" / "report.html")

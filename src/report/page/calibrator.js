@@ -1,5 +1,9 @@
 // The calibrator: cut points under the hand, and what they make of the customers.
 
+// Segments up to this number are all listed; of more, those with customers.
+const FEW = 27;
+// Outlives the calibrator, which is made anew in another language.
+let format = "toml";
 const calibrator = () => {
   const live = document.getElementById("live");
   let result = recount(state.cuts), saying;
@@ -62,11 +66,12 @@ const calibrator = () => {
       cells.edges[d].forEach((edge, index) => { if (Math.abs(spot(d, edge) - at) < Math.abs(spot(d, cells.edges[d][best]) - at)) best = index; });
       return best;
     };
-    // A drag counts at every step, and is one thing to undo.
+    // A drag counts once for each picture of the screen, and is one thing to undo.
     const drag = (at) => (event) => {
       if (event.button) return;
       event.preventDefault();
       const handle = event.currentTarget, before = copyOf(state.cuts);
+      let frame = 0;
       handle.focus();
       handle.setPointerCapture(event.pointerId);
       handle.classList.add("drag");
@@ -74,13 +79,15 @@ const calibrator = () => {
         const cuts = placeCut(copyOf(state.cuts), d, at, edgeAt(moved.clientX));
         if (cuts[d][at] === state.cuts[d][at]) return;
         state.cuts = cuts;
-        tell("drag");
+        frame ||= requestAnimationFrame(() => { frame = 0; tell("drag"); });
       };
       const end = () => {
         handle.classList.remove("drag");
         handle.removeEventListener("pointermove", move);
         const after = state.cuts;
         if (after[d][at] === before[d][at]) return;
+        cancelAnimationFrame(frame);
+        frame = 0;
         state.cuts = before;
         change(after, "move");
       };
@@ -101,7 +108,7 @@ const calibrator = () => {
       const cuts = placeCut(copyOf(state.cuts), d, at, nearestEdge(d, value));
       const found = cells.edges[d][cuts[d][at]];
       if (cuts[d][at] !== state.cuts[d][at]) change(cuts, "move"); else update();
-      const words = found === value ? "" : t("snapped", { typed: quantity(d, value), value: quantity(d, found) });
+      const words = found === value ? "" : t("snapped", { typed: number(value, 8, 0), value: quantity(d, found) });
       snapped.textContent = words;
       snapped.hidden = !words;
       if (words) { clearTimeout(saying); say(words); }
@@ -150,7 +157,7 @@ const calibrator = () => {
       const rows = result.bands[d].map((band, at) => {
         const text = rangeText(d, at ? own[at - 1] + 1 : 0, at < own.length ? own[at] : cells.edges[d].length - 1);
         const was = old.length === result.bands[d].length ? old[at].customers : undefined;
-        return [text, integer(d === 0 ? own.length + 1 - at : at + 1), integer(band.customers), percent(band.customers / total.customers), money(band.revenue / cells.unit), percent(band.revenue / total.revenue), difference(band.customers, was)];
+        return [text, integer(d === 0 ? own.length + 1 - at : at + 1), integer(band.customers), percent(band.customers / total.customers), money(band.revenue / cells.unit), revenueShare(band.revenue), difference(band.customers, was)];
       });
       bands.replaceChildren(table(t("bands", { dimension: dimension(d) }), [[t("band"), "text"], [t("score")], [t("customers")], [t("share")], [t("revenue")], [t("share")], [t("delta")]], rows));
     };
@@ -161,30 +168,38 @@ const calibrator = () => {
   // Segments and cross tables.
   let published = recount(setOf(state.against).cuts), publishedId = state.against;
   const out = h("div", { id: "outcome" });
+  const headings = [t("segments"), t("crossTiers"), t("crossRules", { name: D.rules?.name })].map((text) => h("h3", {}, text));
+  const [listOf, tiersOf, rulesOf] = [lasting(), lasting(), lasting()];
   const outcome = () => {
     const same = published.counts.every((count, d) => count === result.counts[d]);
     const old = new Map(published.segments.map((segment) => [segment.code, segment]));
-    const some = result.segments.filter((segment) => segment.customers || result.segments.length <= 27);
-    const rows = some.map((segment) => {
-      const was = same ? old.get(segment.code) : undefined;
-      return [named(segment), h("span", { class: "mono" }, segment.code), integer(segment.customers), percent(segment.customers / total.customers), money(segment.revenue / cells.unit), percent(segment.revenue / total.revenue), difference(segment.customers, was?.customers), difference(Math.round(segment.revenue / cells.unit), was && Math.round(was.revenue / cells.unit))];
-    });
-    const list = table(t("segmentsCaption", { set: setOf(state.against).label() }), [[t("segment"), "text"], [t("code"), "text"], [t("customers")], [t("share")], [t("revenue")], [t("share")], [`${t("delta")} ${t("customers")}`], [`${t("delta")} ${t("revenue")}`]], rows,
-      { foot: [t("total"), "", integer(total.customers), "", money(total.revenue / cells.unit), "", "", ""] });
-    list.classList.toggle("tall", some.length > 27);
+    const some = result.segments.filter((segment) => segment.customers || result.segments.length <= FEW);
+    const was = ({ code }) => (same ? old.get(code) : undefined);
+    const columns = [[t("segment"), "text"], [t("code"), "text"], [t("customers")], [t("share")], [t("revenue")], [t("share")], [`${t("delta")} ${t("customers")}`], [`${t("delta")} ${t("revenue")}`]];
+    const row = (segment) => {
+      const revenue = segment.revenue / cells.unit, before = was(segment);
+      return [named(segment), [segment.code, "mono"], integer(segment.customers), percent(segment.customers / total.customers), money(revenue), revenueShare(segment.revenue), difference(segment.customers, before?.customers), difference(Math.round(revenue), before && Math.round(before.revenue / cells.unit))];
+    };
+    const caption = t("segmentsCaption", { set: setOf(state.against).label() }), foot = [t("total"), "", integer(total.customers), "", money(total.revenue / cells.unit), "", "", ""];
+    const list = listOf(caption, () => table(caption, columns, [], { foot }), some, (segment) => [segment.code, segment.name, segment.customers, segment.revenue, was(segment)?.customers, was(segment)?.revenue].join(), (segment) => tableRow(columns, row(segment)));
     list.id = "segments";
+    list.classList.toggle("tall", some.length > FEW);
     const filled = some.filter((segment) => segment.customers);
-    const crosses = [[h("h3", {}, t("crossTiers")), crossTable(t("crossTiersCaption"), t("segment"), tiers.map((_, index) => tierName(index)), filled.map((segment) => ({ name: named(segment), counts: segment.tiers })))]];
+    const cross = (of, id, caption_, columns_, counts) => {
+      const element = of(columns_.length, () => crossTable(caption_, t("segment"), columns_, []), filled, (segment) => `${segment.code} ${segment.name} ${counts(segment).join()}`, (segment) => crossRow({ name: named(segment), counts: counts(segment) }));
+      element.id = id;
+      element.classList.toggle("tall", filled.length > FEW);
+      return element;
+    };
+    const parts = [headings[0], list, headings[1], cross(tiersOf, "cross-tiers", t("crossTiersCaption"), tiers.map((_, index) => tierName(index)), (segment) => segment.tiers)];
     if (D.rules) {
-      const columns = [...D.rules.segments.map(named), t("noSegment")], last = columns.length - 1, unmatched = filled.some((segment) => segment.rules[last]);
-      crosses.push([h("h3", {}, t("crossRules", { name: D.rules.name })), crossTable(t("crossRulesCaption"), t("segment"), unmatched ? columns : columns.slice(0, last), filled.map((segment) => ({ name: named(segment), counts: unmatched ? segment.rules : segment.rules.slice(0, last) })))]);
+      const names = [...D.rules.segments.map(named), t("noSegment")], unmatched = filled.some((segment) => segment.rules[names.length - 1]), shown = unmatched ? names.length : names.length - 1;
+      parts.push(headings[2], cross(rulesOf, "cross-rules", t("crossRulesCaption"), names.slice(0, shown), (segment) => segment.rules.subarray(0, shown)));
     }
-    crosses.forEach(([, cross], at) => { cross.id = ["cross-tiers", "cross-rules"][at]; cross.classList.toggle("tall", filled.length > 27); });
-    out.replaceChildren(h("h3", {}, t("segments")), list, ...crosses.flat());
+    if (parts.some((part, at) => out.children[at] !== part)) out.replaceChildren(...parts);
   };
 
   // Export.
-  let format = "toml";
   const text = h("textarea", { id: "export-text", readonly: true, spellcheck: "false", "aria-label": t("exportText") });
   const exported = () => EXPORTS[format][1](result);
   const formats_ = h("div", { class: "switch", role: "group", "aria-label": t("format") }, Object.keys(EXPORTS).map((key) => h("button", { type: "button", "data-format": key, "aria-pressed": String(key === format), onclick: () => {
@@ -204,8 +219,6 @@ const calibrator = () => {
   let redrawing;
   const refresh = (kind) => {
     const start = performance.now();
-    // Asked before anything changes: later it would cost a layout.
-    const scrolled = [...out.querySelectorAll(".scroll")].map((one) => [one.id, one.scrollLeft, one.scrollTop]).filter(([, left, top]) => left || top);
     result = recount(state.cuts);
     if (publishedId !== state.against) {
       published = recount(setOf(state.against).cuts);
@@ -214,15 +227,16 @@ const calibrator = () => {
     if (kind === "shape") panels.forEach((panel) => panel.shape());
     panels.forEach((panel) => panel.update());
     outcome();
-    for (const [id, left, top] of scrolled) document.getElementById(id)?.scrollTo(left, top);
-    text.value = exported();
     undo.disabled = !past.length;
     redo.disabled = !future.length;
     fromBox.querySelector("select").value = state.from;
     document.documentElement.dataset.recount = (performance.now() - start).toFixed(1);
-    // Maps follow when the hand rests.
+    // Maps and the text follow when the hand rests; what is taken away is made when it is asked for.
     clearTimeout(redrawing);
-    redrawing = setTimeout(() => maps.forEach(redraw), kind === "drag" ? 200 : 20);
+    redrawing = setTimeout(() => {
+      text.value = exported();
+      maps.forEach(redraw);
+    }, kind === "drag" ? 200 : 20);
     if (kind !== "quiet") announce();
   };
   listeners.length = 0;

@@ -63,7 +63,8 @@ const bandOfBins = (d, cuts) => {
   return bands;
 };
 
-// Everything that depends on the cuts. Segments are in the order of their scores, the best first.
+// Everything that depends on the cuts. Segments are in the order of their scores, the best first; the eight in that of their map,
+// which asks for the amount first.
 const recount = (cuts) => {
   const counts = cuts.map((own) => own.length + 1);
   const bandOf = cuts.map((own, d) => bandOfBins(d, own));
@@ -72,18 +73,14 @@ const recount = (cuts) => {
     customers: 0, revenue: 0, tiers: new Float64Array(cells.tiers), rules: new Float64Array(cells.segments + 1),
   }));
   const [r, f, m] = cells.bins;
+  const [ofR, ofF, ofM] = bandOf;
   for (let i = 0; i < cells.n; i++) {
-    const place = [bandOf[0][r[i]], bandOf[1][f[i]], bandOf[2][m[i]]];
-    const own = segments[(place[0] * counts[1] + place[1]) * counts[2] + place[2]];
-    const customers = cells.customers[i], revenue = cells.revenue[i];
+    const own = segments[(ofR[r[i]] * counts[1] + ofF[f[i]]) * counts[2] + ofM[m[i]]];
+    const customers = cells.customers[i];
     own.customers += customers;
-    own.revenue += revenue;
+    own.revenue += cells.revenue[i];
     own.tiers[cells.tier[i]] += customers;
     own.rules[cells.segment[i]] += customers;
-    for (let d = 0; d < 3; d++) {
-      bands[d][place[d]].customers += customers;
-      bands[d][place[d]].revenue += revenue;
-    }
   }
   const eight = counts.every((count) => count === 2);
   segments.forEach((segment, at) => {
@@ -91,10 +88,15 @@ const recount = (cuts) => {
     // The fewest days are the best score.
     segment.scores = [counts[0] - r_, f_ + 1, m_ + 1];
     segment.bands = [r_, f_, m_];
+    segment.bands.forEach((band, d) => {
+      bands[d][band].customers += segment.customers;
+      bands[d][band].revenue += segment.revenue;
+    });
     const code = segment.scores.map((score) => score - 1).join("");
     segment.code = eight ? code : `R${segment.scores[0]}F${segment.scores[1]}M${segment.scores[2]}`;
     [segment.name, segment.name_zh] = eight ? EIGHT[code] : [segment.code, segment.code];
   });
-  segments.sort((a, b) => b.scores[0] - a.scores[0] || b.scores[1] - a.scores[1] || b.scores[2] - a.scores[2]);
+  const order = eight ? [2, 0, 1] : [0, 1, 2];
+  segments.sort((a, b) => order.reduce((found, d) => found || b.scores[d] - a.scores[d], 0));
   return { counts, bands, segments, eight };
 };

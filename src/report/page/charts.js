@@ -64,6 +64,8 @@ const place = (d, value) => (d === 0 ? value : Math.sign(value) * Math.log1p(Mat
 const wholeDays = D.tiers.tiers.every((tier) => !tier.recency_days || [tier.recency_days.min, tier.recency_days.max].every(Number.isInteger));
 const whole = [wholeDays, true, false];
 const spot = (d, value) => place(d, whole[d] ? Math.floor(value) + 0.5 : value);
+// As a bound of whole numbers is read: up to 2.87 is up to 2.
+const asRead = (d, value) => quantity(d, whole[d] ? Math.floor(value) : value);
 const extent = (d) => {
   const edges = cells.edges[d], last = spot(d, edges.at(-1)), first = spot(d, edges[0]);
   const least = Math.min(edges[0], ...D.tiers.tiers.map((tier) => tier[DIMS[d]]?.min ?? Infinity));
@@ -89,7 +91,7 @@ const compact = (value) => new Intl.NumberFormat(locale(), { notation: Math.abs(
 const axis = (d, width, vertical = false) => {
   const [min, max] = extent(d), at = ticks(d, width), values = at.map((value) => place(d, value));
   return {
-    type: "value", min, max, splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: css("--line") } },
+    type: "value", min, max, splitLine: { show: false }, axisLine: { show: true, onZero: false, lineStyle: { color: css("--line") } },
     axisTick: { show: true, customValues: values, lineStyle: { color: css("--line") } },
     axisLabel: { color: css("--soft"), customValues: values, hideOverlap: true, formatter: (value) => compact(at[values.findIndex((own) => Math.abs(own - value) < 1e-6)] ?? 0) },
     name: vertical ? "" : "", axisPointer: { show: false },
@@ -101,7 +103,8 @@ const rectangle = (api, x0, x1, y0, y1, style) => {
   return { type: "rect", shape: { x: left, y: top, width: Math.max(right - left - 0.4, 0.6), height: Math.max(bottom - top, 0) }, style };
 };
 
-const HIST_SIDE = 10;
+// Half of the longest label of an axis, as "-10K" or "−1,000", which else would lose its sign at the edge.
+const HIST_SIDE = 20;
 // Customers by bin, stacked by tier; the area is their number, since bins are not equally wide.
 const histogram = (d) => () => {
   const density = [];
@@ -180,7 +183,7 @@ const densityMap = (x, y) => {
     ];
     const centres = D.tiers.tiers.map((tier, at) => ({ tier, at })).filter(({ tier }) => Number.isFinite(tier.centroid?.[DIMS[x]]) && Number.isFinite(tier.centroid?.[DIMS[y]]));
     return {
-      ...base(), grid: { left: 46, right: 12, top: 10, bottom: 24 }, xAxis: axis(x, 260), yAxis: axis(y, 400, true),
+      ...base(), grid: { left: 46, right: 20, top: 10, bottom: 24 }, xAxis: axis(x, 260), yAxis: axis(y, 400, true),
       tooltip: tooltip(({ data, seriesType, dataIndex }) => (seriesType === "custom"
         ? tip(t("tipCustomers", { n: integer(groups[dataIndex].customers) }), t("tipRevenue", { n: money(groups[dataIndex].revenue / cells.unit) }), t("tipMostly", { tier: named(D.tiers.tiers[groups[dataIndex].tier]) }))
         : data.tier ? tip(named(data.tier), `${dimension(x)} ${quantity(x, data.tier.centroid[DIMS[x]])}`, `${dimension(y)} ${quantity(y, data.tier.centroid[DIMS[y]])}`) : null)),

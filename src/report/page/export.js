@@ -20,6 +20,8 @@ const exportToml = (result) => {
     ["r", "f", "m"].forEach((key, d) => {
       if (state.cuts[d].length) lines.push(`${key} = ${segment.scores[d]}`);
     });
+    // Without any cut there is one segment, of all.
+    if (state.cuts.every((own) => !own.length)) lines.push("otherwise = true");
     lines.push("");
   }
   return lines.join("\n");

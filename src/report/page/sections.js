@@ -7,6 +7,8 @@ const tierName = (index) => h("span", {}, swatch(tierColour(index)), named(tiers
 const dayOf = (text) => String(text ?? "").slice(0, 10);
 const difference = (now, before) => (before === undefined ? t("none") : [signed(now - before), now > before ? "up" : now < before ? "down" : "none"]);
 
+// As the run has it, to the last customer; the cells sum up to the same.
+const tierRevenue = (tier) => shareOf(tier.revenue, D.tiers.revenue);
 const FAULTS_ASKED_FOR = ["filtered", "after_as_of", "before_window", "refund_dropped", "duplicate", "no_order"];
 const overview = () => {
   const rows = D.rows, rejected = Object.values(rows.rejected ?? {}).reduce((a, b) => a + b, 0);
@@ -23,34 +25,49 @@ const overview = () => {
   const element = h("section", { id: "overview", "aria-labelledby": "overview-title" }, h("h2", { id: "overview-title", class: "sr" }, t("nav_overview")),
     h("div", { class: "verdict" + (why.length ? " look" : "") },
       h("p", {}, t(why.length ? "verdictLook" : "verdictOk", { customers, k, why: why.join(view.lang === "zh" ? "；" : "; ") })),
-      h("p", {}, t("topTier", { customers: percent(best.customer_share), revenue: percent(best.revenue_share) }))),
+      h("p", {}, t(D.tiers.revenue > 0 ? "topTier" : "topTierPlain", { customers: percent(best.customer_share), revenue: tierRevenue(best) }))),
     h("dl", { class: "figures" },
       figure(t("customers"), customers), figure(t("revenue"), number(D.tiers.revenue, 0), `${money(D.tiers.revenue / D.tiers.customers)} ${t("perCustomer")}`), figure(t("tiersN"), integer(k)),
       figure(t("rowsUsed"), integer(rows.used), t("ofRead", { n: integer(rows.read) })), figure(t("rejected"), integer(rejected)), figure(t("warnings"), warnings.length ? integer(warnings.length) : t("noWarnings"))),
-    warnings.length ? h("ul", { class: "warnings", "aria-label": t("warnings") }, warnings.map((warning) => h("li", {}, h("code", {}, warning.code), warning.message))) : null);
+    warnings.length ? h("ul", { class: "warnings", "aria-label": t("warnings") }, warnings.map(warningItem)) : null);
   return element;
 };
 
 // The code of a tier as that of the eight: a band above the middle is good.
 const deepest = Math.max(1, ...tiers.flatMap((tier) => [...tier.code].map(Number)));
 const kindOf = (tier) => [...tier.code].map((digit) => (Number(digit) * 2 > deepest - (deepest > 1 ? 0 : 1) ? 1 : 0)).join("").padStart(3, "0");
-const shareBar = (key) => h("div", { class: "bar", "aria-hidden": "true" }, tiers.map((tier, index) => {
+// Whether the tiers differ in a dimension. Where they do not, a code says nothing of it, and neither do words.
+const differs = DIMS.map((name) => new Set(tiers.filter((tier) => tier[name]).map((tier) => `${tier[name].median} ${tier[name].mean}`)).size > 1);
+const profileOf = (tier) => {
+  if (!tier.recency_days) return t("empty");
+  if (!differs.includes(true)) return t("profileAlike");
+  const days = tier.recency_days.median, orders = tier.frequency.median, ago = days < 1 ? t("today") : days === 1 ? t("oneDay") : t("nDays", { n: number(days, 0) });
+  const parts = [
+    differs[1] && (orders === 1 ? t("oneOrder") : t("nOrders", { n: number(orders, 1, 0) })),
+    differs[2] && t("profileAmount", { amount: money(tier.monetary.median) }),
+    differs[0] && t(differs[1] ? "profileLast" : "profileLastOrder", { days: ago }),
+  ];
+  return t("profile", { parts: parts.filter(Boolean).join(view.lang === "zh" ? "，" : ", ") });
+};
+const playOf = (tier) => {
+  const code = kindOf(tier), language = view.lang === "zh" ? 1 : 0;
+  if (differs.every(Boolean)) return (EIGHT[code] ?? EIGHT["000"])[2 + language];
+  const words = PLAYS.map((both, d) => (differs[d] ? both[Number(code[d])][language] : null)).filter(Boolean);
+  return words.length ? words.join(language ? "" : " ") : t("playAlike");
+};
+const shareBar = (key) => (key === "revenue_share" && !(D.tiers.revenue > 0) ? h("span", {}, t("none")) : h("div", { class: "bar", "aria-hidden": "true" }, tiers.map((tier, index) => {
   const share = Math.max(tier[key] ?? 0, 0), colour = tierColour(index);
   return h("span", { style: { background: colour, "flex-grow": share, "flex-basis": 0, color: inkOn(colour) } }, share > 0.07 ? percent(share, 0) : "");
-}));
+})));
 const tiersSection = () => {
   const median = (tier, d) => (tier[DIMS[d]] ? quantity(d, tier[DIMS[d]].median) : t("none"));
-  const rows = tiers.map((tier, index) => [integer(tier.rank), tierName(index), h("span", { class: "mono" }, tier.code), integer(tier.customers), percent(tier.customer_share), money(tier.revenue), percent(tier.revenue_share), ...[0, 1, 2].map((d) => median(tier, d))]);
+  const rows = tiers.map((tier, index) => [integer(tier.rank), tierName(index), h("span", { class: "mono" }, tier.code), integer(tier.customers), percent(tier.customer_share), money(tier.revenue), tierRevenue(tier), ...[0, 1, 2].map((d) => median(tier, d))]);
   const columns = [[t("rank")], [t("tier"), "text wide"], [t("code"), "text"], [t("customers")], [t("share")], [t("revenue")], [t("share")], [t("recency")], [t("orders")], [t("amount")]];
   const card = (tier, index) => {
-    const days = tier.recency_days?.median, orders = tier.frequency?.median, kind = EIGHT[kindOf(tier)] ?? EIGHT["000"];
-    const profile = tier.recency_days
-      ? t("profile", { orders: orders === 1 ? t("oneOrder") : t("nOrders", { n: number(orders, 1, 0) }), amount: money(tier.monetary.median), days: days < 1 ? t("today") : days === 1 ? t("oneDay") : t("nDays", { n: number(days, 0) }) })
-      : t("empty");
     return h("article", { class: "card", style: { "--tier": tierColour(index) } },
       h("h3", {}, `${tier.rank}. ${named(tier)}`, h("span", { class: "code mono" }, tier.code)),
-      h("p", { class: "share" }, t("cardShare", { customers: percent(tier.customer_share), revenue: percent(tier.revenue_share) })),
-      h("p", {}, profile), h("p", { class: "play" }, h("b", {}, t("playbook")), kind[view.lang === "zh" ? 3 : 2]));
+      h("p", { class: "share" }, t("cardShare", { customers: percent(tier.customer_share), revenue: tierRevenue(tier) })),
+      h("p", {}, profileOf(tier)), h("p", { class: "play" }, h("b", {}, t("playbook")), playOf(tier)));
   };
   return section("tiers", t("tiersTitle"), t("tiersLead"),
     h("div", { class: "bars", role: "img", "aria-label": t("tierShares") }, h("span", {}, t("customers")), shareBar("customer_share"), h("span", {}, t("revenue")), shareBar("revenue_share")),
@@ -72,7 +89,7 @@ const changes = () => {
     parts.push(table(t("changesCaption"), [[t("tier"), "text wide"], [`${t("customers")}, ${t("before")}`], [t("now")], [t("change")], [`${t("revenue")}, ${t("before")}`], [t("now")], [t("change")]], rows, { foot }));
   }
   if (drift) {
-    parts.push(h("h3", {}, t("driftTitle")), h("p", {}, t("driftVerdict", { verdict: drift.verdict }), (drift.reasons ?? []).map((reason) => h("span", {}, ` · ${typeof reason === "string" ? reason : reason.message ?? JSON.stringify(reason)}`))));
+    parts.push(h("h3", {}, t("driftTitle")), h("p", {}, t("driftVerdict", { verdict: drift.verdict }), (drift.reasons ?? []).map((reason) => h("span", { lang: "en" }, ` · ${typeof reason === "string" ? reason : reason.message ?? JSON.stringify(reason)}`))));
     const features = Object.entries(drift.features ?? {});
     if (features.length) parts.push(table(t("driftCaption"), [["", "text"], ["PSI"], ["KS"]], features.map(([name, own]) => [name, number(own.psi, 3), number(own.ks, 3)])));
   }
@@ -95,9 +112,19 @@ const mapSection = () => {
 };
 
 // A cell shaded by a share of the accent.
+const SHADES = 64, shades = new Map();
+const shadeOf = (share) => {
+  const step = Math.round(Math.sqrt(Math.max(0, Math.min(1, share))) * SHADES), key = `${view.theme} ${step}`;
+  if (!shades.has(key)) {
+    const colour = mix(view.theme === "dark" ? "#1b1f25" : "#ffffff", view.theme === "dark" ? "#6cc4cf" : "#14606b", step / SHADES);
+    shades.set(key, `background:${colour};color:${inkOn(colour)}`);
+  }
+  return shades.get(key);
+};
 const shaded = (share, ...content) => {
-  const colour = mix(view.theme === "dark" ? "#1b1f25" : "#ffffff", view.theme === "dark" ? "#6cc4cf" : "#14606b", Math.sqrt(Math.max(0, Math.min(1, share))));
-  return h("td", { class: "shade", style: { background: colour, color: inkOn(colour) } }, content);
+  const cell = h("td", { class: "shade" }, content);
+  cell.style.cssText = shadeOf(share);
+  return cell;
 };
 // Cut points by every scheme of thresholds.json, with their intervals.
 const thresholdsSection = () => {
@@ -105,7 +132,7 @@ const thresholdsSection = () => {
   if (!dimensions) return null;
   const parts = DIMS.map((name, d) => {
     const rows = Object.entries(dimensions[name] ?? {}).flatMap(([scheme, all]) => (Array.isArray(all) ? all : []).map((one) => [
-      t(`scheme_${scheme}`), integer(one.bands), one.cut_points.map((cut, at) => quantity(d, cut) + (one.interval?.[at] ? ` (${one.interval[at].map((end) => quantity(d, end)).join(" – ")})` : "")).join("; "), number(one.gvf, 3),
+      schemeName(scheme), integer(one.bands), one.cut_points.map((cut, at) => asRead(d, cut) + (one.interval?.[at] ? ` (${[...new Set(one.interval[at].map((end) => asRead(d, end)))].join(" – ")})` : "")).join("; "), number(one.gvf, 3),
     ]));
     return rows.length ? h("details", { open: d === 0 }, h("summary", {}, dimension(d)), table(t("schemesOf", { dimension: dimension(d) }), [[t("scheme"), "text"], [t("bandsN")], [t("cutPoints"), "text wide"], [t("gvf")]], rows)) : null;
   });
@@ -185,18 +212,19 @@ const kSection = () => {
     tooltip: tooltip(({ seriesName, value }) => tip(`k = ${value[0]}`, `${seriesName} ${number(value[1], 3)}`)),
     series: [line(names[0], (one) => one.inertia / most, colours()[0]), { ...line(names[1], (one) => one.silhouette, colours()[1]), markLine: { silent: true, symbol: "none", label: { show: false }, lineStyle: { color: css("--ink"), type: "dashed" }, data: [{ xAxis: chosen }] } }, line(names[2], (one) => one.stability, colours()[2])],
   });
-  return section("k", t("kTitle"), D.tiers.k_reason,
+  return section("k", t("kTitle"), kReason(),
     all.length > 1 ? h("figure", {}, h("ul", { class: "legend" }, names.map((name, at) => h("li", {}, swatch(colours()[at]), name))), chart(250, option, t("kTitle"))) : null,
     table(t("kCaption"), [[t("k"), "text"], [t("inertia")], [t("silhouette")], [t("simplified")], [t("calinski")], [t("davies")], [t("smallest")], [t("stability")]], rows));
 };
 
 // A cross table, shaded by the share of its row.
+const crossRow = ({ name, counts }) => {
+  const sum = counts.reduce((a, b) => a + b, 0);
+  return h("tr", {}, h("th", { scope: "row", class: "text" }, name), Array.from(counts, (count) => (count ? shaded((count / sum) * 0.6, integer(count)) : h("td", { class: "shade none" }, "·"))));
+};
 const crossTable = (caption, first, columns, rows) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", { class: "cross" }, h("caption", {}, caption),
   h("thead", {}, h("tr", {}, h("th", { scope: "col" }, first), columns.map((column) => h("th", { scope: "col", class: "column" }, column)))),
-  h("tbody", {}, rows.map(({ name, counts }) => {
-    const sum = counts.reduce((a, b) => a + b, 0);
-    return h("tr", {}, h("th", { scope: "row", class: "text" }, name), Array.from(counts, (count) => (count ? shaded((count / sum) * 0.6, integer(count)) : h("td", { class: "shade none" }, "·"))));
-  }))));
+  h("tbody", {}, rows.map(crossRow))));
 const crossSection = () => {
   if (!D.rules) return null;
   const rows = [...D.rules.segments, { name: t("noSegment") }].map((segment) => ({ name: named(segment), counts: new Float64Array(cells.tiers) }));
@@ -227,9 +255,9 @@ const backtestSection = () => {
     return h("figure", {}, h("figcaption", {}, title), chart(40 + 34 * some.length, option, title));
   };
   const differences = (D.backtest.differences ?? []).filter((one) => one.measure === "gini");
-  return section("backtest", t("backTitle"), t("backLead", { at: dayOf(D.backtest.at), days: D.backtest.horizon_days }), h("div", { lang: "en" }, (D.backtest.verdict?.words ?? []).map((words) => h("p", {}, words))), h("div", { class: "grid-2" }, [["gini", t("gini")], ["lift", t("lift")]].map(figure)),
+  return section("backtest", t("backTitle"), t("backLead", { at: dayOf(D.backtest.at), days: D.backtest.horizon_days }), h("div", {}, backtestWords()), h("div", { class: "grid-2" }, [["gini", t("gini")], ["lift", t("lift")]].map(figure)),
     table(t("backCaption"), [[t("tiering"), "text"], [t("gini")], [t("lift")], [t("topCapture")], [t("topFifth")], [t("rankCorr")]], rows),
-    differences.length ? [h("h3", {}, t("backDiff")), table(`${t("backDiff")} · ${t("gini")}`, [["A", "text"], ["B", "text"], [t("difference")], [t("interval")], [t("verdict"), "text"]], differences.map((one) => [one.a, one.b, number(one.difference, 3), `${number(one.low, 3)} – ${number(one.high, 3)}`, one.verdict]))] : null);
+    differences.length ? [h("h3", {}, t("backDiff")), table(`${t("backDiff")} · ${t("gini")}`, [["A", "text"], ["B", "text"], [t("difference")], [t("interval")], [t("verdict"), "text"]], differences.map((one) => [one.a, one.b, number(one.difference, 3), `${number(one.low, 3)} – ${number(one.high, 3)}`, differenceWord(one)]))] : null);
 };
 
 const migrationSection = () => {
@@ -251,6 +279,6 @@ const migrationSection = () => {
 const rowsSection = () => {
   const rows = D.rows, reasons = Object.entries(rows.rejected ?? {}), sum = reasons.reduce((all, [, n]) => all + n, rows.used);
   return section("rows", t("rowsTitle"), t("rowsLead"), table(t("rowsCaption"), [["", "text"], [t("rowsN")], [t("share")]],
-    [[t("rowsUsedWord"), integer(rows.used), percent(rows.used / rows.read)], ...reasons.map(([reason, n]) => [h("code", {}, reason), integer(n), percent(n / rows.read, 2)])], { foot: [t("rowsRead"), integer(rows.read), ""] }),
+    [[t("rowsUsedWord"), integer(rows.used), percent(rows.used / rows.read)], ...reasons.map(([reason, n]) => [[[reasonWords(reason), " ", h("code", {}, reason)], ""], integer(n), percent(n / rows.read, 2)])], { foot: [t("rowsRead"), integer(rows.read), ""] }),
     h("p", { class: "note" }, t(sum === rows.read ? "sumOk" : "sumBad")));
 };

@@ -8,26 +8,32 @@ const sets = (() => {
     if (places.some((own) => own.length) && places.every((own) => own.length < 9)) found.push({ id, label, cuts: places });
   };
   for (const set of D.sets) add(set.id, () => t("set_" + set.id, { name: set.name }), set.cuts);
-  add("mean", () => t("set_mean"), Object.fromEntries(DIMS.map((name, d) => [name, [D.means[d]]])));
   const dimensions = D.thresholds?.dimensions ?? {};
+  const entries = (d, scheme) => { const all = dimensions[DIMS[d]]?.[scheme]; return Array.isArray(all) ? all.filter((one) => one.cut_points?.length) : []; };
   const schemes = new Map();
-  for (const name of DIMS) {
-    for (const [scheme, all] of Object.entries(dimensions[name] ?? {})) {
-      for (const one of Array.isArray(all) ? all : []) {
-        const id = `${scheme}-${one.bands}`;
-        if (!schemes.has(id)) schemes.set(id, { scheme, bands: one.bands, cuts: {} });
-        schemes.get(id).cuts[name] = one.cut_points;
-      }
-    }
+  for (const scheme of new Set(DIMS.flatMap((name) => Object.keys(dimensions[name] ?? {})))) {
+    for (const { bands } of DIMS.flatMap((_, d) => entries(d, scheme))) schemes.set(`${scheme}-${bands}`, { scheme, bands });
   }
+  // The mean of the thresholds is that of the page; one of the two is enough.
+  if (!schemes.has("mean-2")) add("mean", () => t("set_mean"), Object.fromEntries(DIMS.map((name, d) => [name, [D.means[d]]])));
   for (const [id, one] of schemes) {
-    if (DIMS.every((name) => one.cuts[name]?.length)) add(id, () => t("set_scheme", { ...one, scheme: t(`scheme_${one.scheme}`) }), one.cuts);
+    // The rules in force are a set of their own already.
+    if (one.scheme === "rules" && found.some((set) => set.id === "rules")) continue;
+    // What a dimension lacks is taken from the nearest number of bands, the fewer of two; where it has none at all, it stays whole.
+    const nearest = DIMS.map((_, d) => entries(d, one.scheme).sort((a, b) => Math.abs(a.bands - one.bands) - Math.abs(b.bands - one.bands) || a.bands - b.bands)[0]);
+    const label = () => {
+      const set = t("set_scheme", { bands: one.bands, scheme: schemeName(one.scheme) });
+      const lacking = nearest.map((entry, d) => (entry?.bands === one.bands ? null : entry ? t("lackTaken", { dimension: dimension(d), bands: entry.bands }) : t("lackUncut", { dimension: dimension(d) }))).filter(Boolean);
+      return lacking.length ? t("set_lacking", { set, what: lacking.join(view.lang === "zh" ? "；" : "; ") }) : set;
+    };
+    add(id, label, Object.fromEntries(DIMS.map((name, d) => [name, nearest[d]?.cut_points ?? []])));
   }
   return found;
 })();
-const setOf = (id) => sets.find((set) => set.id === id);
-// Scores of five bands make 125 segments: no place to begin.
-const firstSet = sets.find((set) => set.id !== "scores") ?? sets[0];
+// Links of before named the page's own mean.
+const setOf = (id) => sets.find((set) => set.id === id) ?? (id === "mean" ? sets.find((set) => set.id === "mean-2") : undefined);
+// What is published comes first, then the mean. Scores of five bands make 125 segments: no place to begin.
+const firstSet = sets.find((set) => set.id === "rules" || set.id === "breaks") ?? setOf("mean") ?? sets.find((set) => set.id !== "scores") ?? sets[0];
 
 const MOST_CUTS = 4;
 const copyOf = (cuts) => cuts.map((own) => [...own]);
@@ -92,7 +98,7 @@ const recall = () => {
   view.theme = theme === "dark" ? "dark" : "light";
   const from = setOf(parts.get("from"));
   if (from) Object.assign(state, { from: from.id, cuts: copyOf(from.cuts) });
-  if (setOf(parts.get("against"))) state.against = parts.get("against");
+  state.against = setOf(parts.get("against"))?.id ?? state.against;
   KEYS.forEach((key, d) => {
     const text = parts.get(key);
     if (text === null) return;
