@@ -128,7 +128,7 @@ impl Job<'_> {
             document,
         } = self.place(model, (loaded, points), choice)?;
         let placed = (&placements, segmented.as_ref());
-        let comparison = if assign {
+        let mut comparison = if assign {
             self.against_rules(customers, model, placed, points)?
         } else {
             None
@@ -136,32 +136,18 @@ impl Job<'_> {
         (self.observe)(Stage::Write);
         let start = Instant::now();
         let mut staging = self.folder.stage()?;
-        let mut told = None;
-        if assign {
-            let telling = Telling {
-                command: self.command,
-                run_id: self.run_id(loaded),
-                out: Path::new(&self.config.output.out),
-                loaded,
-                model,
-                placed,
-            };
-            let compared = comparison.as_ref().map(|found| &found.compared);
-            // Neither keeps all cores busy from beginning to end.
-            let (written, found) = rayon::join(
-                || assignments(&mut staging, customers, placed, model),
-                || telling.tell(&document, compared),
-            );
-            written?;
-            told = Some(found?);
-        }
+        let told = if assign {
+            let parts = (placed, &document, comparison.as_ref());
+            Some(self.assigned(&mut staging, model, loaded, parts)?)
+        } else {
+            None
+        };
         staging.json("tiers.json", &document)?;
         staging.json("model.json", model)?;
         staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
         if let Some(told) = &told {
             calibrate::stage(&mut staging, &told.thresholds)?;
         }
-        let mut comparison = comparison;
         if let Some(found) = &mut comparison {
             staging.json("comparison.json", &found.compared)?;
             staging.parquet("moved.parquet", &mut found.moved)?;
@@ -182,6 +168,30 @@ impl Job<'_> {
             files: files(assign, comparison.is_some()),
             comparison: comparison.map(|found| found.compared),
         })
+    }
+
+    /// Writes assignments.parquet, and makes what is told of it meanwhile: neither keeps all cores busy from beginning to end.
+    fn assigned(
+        &self,
+        staging: &mut Staging<'_>,
+        model: &Model,
+        loaded: &Loaded,
+        (placed, document, comparison): (Tiered<'_>, &TiersDocument, Option<&compare::InRun>),
+    ) -> Result<Told> {
+        let telling = Telling {
+            command: self.command,
+            run_id: self.run_id(loaded),
+            out: Path::new(&self.config.output.out),
+            loaded,
+            model,
+            placed,
+        };
+        let compared = comparison.map(|found| &found.compared);
+        let (written, told) = rayon::join(
+            || assignments(staging, &loaded.customers, placed, model),
+            || telling.tell(document, compared),
+        );
+        written.and(told)
     }
 
     /// Places all customers by the model, and tells of their tiers.
