@@ -211,13 +211,15 @@ fn thin_bands(calibration: &Calibration, min_share: f64) -> Option<Warning> {
             let share = customers as f64 / calibration.customers as f64;
             if share < min_share {
                 let cuts = &entry.rounded.cut_points;
-                let band = match (cuts.get(at), cuts.last()) {
-                    (Some(cut), _) => format!("up to {cut}"),
-                    (None, Some(cut)) => format!("above {cut}"),
-                    (None, None) => "anything".to_owned(),
+                let below = at.checked_sub(1).and_then(|before| cuts.get(before));
+                let band = match (below, cuts.get(at)) {
+                    (Some(low), Some(high)) => format!("over {low} to {high}"),
+                    (None, Some(high)) => format!("up to {high}"),
+                    (Some(low), None) => format!("over {low}"),
+                    (None, None) => "of all".to_owned(),
                 };
                 let percent = share * 100.0;
-                thin.push(format!("{feature} {band} ({customers}, {percent:.1} %)"));
+                thin.push(format!("{feature} {band} ({customers}, {percent:.2} %)"));
             }
         }
     }

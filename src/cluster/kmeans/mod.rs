@@ -42,7 +42,9 @@ const WEIGHT_BITS: i32 = 32;
 ///    cells (Hartigan). All this costs the same for ten thousand rows and for a hundred million.
 /// 3. **Polish** on some ten thousand cells tells the best four apart. Where there are no more than 65,536 cells, every
 ///    restart is polished on all of them, and moves single ones.
-/// 4. **The last steps** run on all rows until no row changes its cluster. A tree over the cells gives whole balls of rows
+/// 4. **All cells.** Where many rows share a cell, Lloyd goes over all of them next, each as a whole: most iterations are needed for
+///    what cells can tell.
+/// 5. **The last steps** run on all rows until no row changes its cluster. A tree over the cells gives whole balls of rows
 ///    to a centroid at once where no border passes through, and remembers how far borders may move before a ball or a
 ///    row has to be looked at again.
 ///
