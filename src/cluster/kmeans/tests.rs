@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
-use super::exact::{Fixed, iterate};
+use super::exact::{Fixed, iterate, iterate_cells};
 use super::tree::Tree;
 use super::*;
 use crate::features::sketch::{MAX_CELLS, Sketched, sketch};
@@ -226,6 +226,29 @@ fn a_crowd_ends_in_a_fixed_point_and_every_step_lowers_the_inertia() {
             (solved.owners, solved.inertia)
         );
     }
+}
+
+#[test]
+fn cells_of_many_rows_go_as_a_whole_where_ten_plain_lines_take_their_means() {
+    let (points, sketched) = crowd();
+    let sketch = &sketched.sketch;
+    assert!(sketch.len() < points.nrows());
+    let cells = Array2::from_shape_vec((sketch.len(), 3), sketch.means()).unwrap();
+    let start: Vec<f64> = points.iter().take(18).copied().collect();
+    let tree = Tree::of_rows(&sketched);
+    for steps in [1, 3, 40] {
+        let (_, expected, _) = plain(&cells, sketch.counts(), &start, steps).unwrap();
+        let found = iterate_cells(&tree, start.clone(), steps);
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "{steps}: {found}, {expected}"
+            );
+        }
+    }
+    // A cluster of nobody is left to the rows.
+    let far = [&start[..15], &[9.0, 9.0, 9.0]].concat();
+    assert_eq!(iterate_cells(&tree, far.clone(), 40), far);
 }
 
 #[test]
