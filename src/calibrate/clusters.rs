@@ -285,12 +285,20 @@ type Sides = Vec<(usize, Bounds)>;
 /// A tier and a box.
 type Box = (u32, Sides);
 
-/// The boxes of all leaves, tier by tier.
+/// The boxes of all leaves that anything can be in, tier by tier. Tidying moves bounds one by one, and so past those above
+/// them.
 fn boxes(tree: &Tree, table: &Table<'_>) -> Vec<Box> {
     let mut boxes: Vec<Box> = Vec::new();
     let mut open = vec![(0, vec![Bounds::default(); table.features.len()])];
     while let Some((node, bounds)) = open.pop() {
         let Some(split) = tree.nodes[node].split else {
+            let is_empty = |bounds: &Bounds| {
+                let ends = bounds.above.zip(bounds.up_to);
+                ends.is_some_and(|(above, up_to)| up_to <= above)
+            };
+            if bounds.iter().any(is_empty) {
+                continue;
+            }
             let set = bounds
                 .into_iter()
                 .enumerate()
@@ -299,8 +307,10 @@ fn boxes(tree: &Tree, table: &Table<'_>) -> Vec<Box> {
             continue;
         };
         let (mut left, mut right) = (bounds.clone(), bounds);
-        left[split.feature].up_to = Some(split.bound);
-        right[split.feature].above = Some(split.bound);
+        let up_to = &mut left[split.feature].up_to;
+        *up_to = Some(up_to.map_or(split.bound, |bound| bound.min(split.bound)));
+        let above = &mut right[split.feature].above;
+        *above = Some(above.map_or(split.bound, |bound| bound.max(split.bound)));
         open.extend([(split.right, right), (split.left, left)]);
     }
     boxes.sort_by_key(|&(tier, _)| tier);

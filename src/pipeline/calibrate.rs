@@ -17,7 +17,7 @@ use crate::calibrate::{
     Calibration, ClusterRules, Faith, Resampling, Tiered, Wanted, calibrate as cut, cluster_rules,
     sql,
 };
-use crate::config::{Config, Method};
+use crate::config::{Config, Method, Share};
 use crate::error::{Result, Warning};
 use crate::features;
 use crate::load::{Customers, load};
@@ -204,7 +204,9 @@ fn thin_bands(calibration: &Calibration, min_share: f64) -> Option<Warning> {
     let chosen = &calibration.thresholds;
     let mut thin = Vec::new();
     for (feature, schemes) in calibration.dimensions.all() {
-        let Some(entry) = schemes.entry(&chosen.scheme, chosen.bands) else {
+        // As the thresholds themselves: where there are too few values, those of fewer bands.
+        let mut fewer = (2..=chosen.bands).rev();
+        let Some(entry) = fewer.find_map(|bands| schemes.entry(&chosen.scheme, bands)) else {
             continue;
         };
         for (at, &customers) in entry.rounded.customers.iter().enumerate() {
@@ -228,8 +230,8 @@ fn thin_bands(calibration: &Calibration, min_share: f64) -> Option<Warning> {
         Warning::new(
             "thin_band",
             format!(
-                "bands of thresholds.toml (`{scheme}`) hold fewer than {} % of the customers: {}; try another `--scheme`, or fewer `--bands`",
-                min_share * 100.0,
+                "bands of thresholds.toml (`{scheme}`) hold fewer than {} of the customers: {}; try other `--bands`, or another `--scheme`",
+                Share(min_share).percent(),
                 thin.join(", ")
             ),
         )

@@ -258,11 +258,14 @@ pub fn report(asked: &PageAsked) -> Result<PageWritten> {
         || "report.html".to_owned(),
         |name| name.to_string_lossy().into_owned(),
     );
+    let drawn = if asked.charts {
+        charts(&made.document, &made.cells)
+    } else {
+        Vec::new()
+    };
     let mut files = vec![folder.text(&name, &made.html)?];
-    if asked.charts {
-        for chart in charts(&made.document, &made.cells) {
-            files.push(folder.text(&chart.name, &chart.svg)?);
-        }
+    for chart in drawn {
+        files.push(folder.text(&chart.name, &chart.svg)?);
     }
     Ok(PageWritten {
         run_id: folder_name(&run),

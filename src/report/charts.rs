@@ -153,19 +153,24 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
     picture(title, 266.0, &body)
 }
 
-/// A line for each cut point, and what it is called below: in a second row where the first is taken.
+/// A line for each cut point, and what it is called below: in a second row where the first is taken, and not where both are.
 fn cut_lines(cuts: &[(f64, String)], bottom: f64) -> String {
     let mut body = String::new();
     let mut free = [0.0_f64; 2];
     for (at, label) in cuts {
-        let half = width(label) / 2.0;
+        let _ = writeln!(body, "<path d=\"M{at:.2} 44V{bottom}\" stroke=\"{INK}\"/>");
+        let label = fitting(label, WIDTH / 3.0);
+        let half = width(&label) / 2.0;
         let middle = at.clamp(8.0 + half, WIDTH - 8.0 - half);
-        let row = usize::from(middle - half < free[0]);
+        // Where neither row has room, the line says where the cut is, and thresholds.json what it is called.
+        let Some(row) = free.iter().position(|&free| free <= middle - half) else {
+            continue;
+        };
         free[row] = middle + half + 6.0;
         let y = bottom + 18.0 + 15.0 * row as f64;
         let _ = writeln!(
             body,
-            "<path d=\"M{at:.2} 44V{bottom}\" stroke=\"{INK}\"/><text x=\"{middle:.2}\" y=\"{y}\" text-anchor=\"middle\" fill=\"{INK}\">{label}</text>"
+            "<text x=\"{middle:.2}\" y=\"{y}\" text-anchor=\"middle\" fill=\"{INK}\">{label}</text>"
         );
     }
     body

@@ -137,8 +137,7 @@ impl Staging<'_> {
         self.file(name, |file| write_parquet(file, frame, name))
     }
 
-    /// Writes a table of so many rows that is never in memory as a whole: `part` makes a range of its rows, of which one
-    /// chunk each. The bytes are those of the whole table.
+    /// Writes a table of so many rows that is never in memory as a whole: `part` makes a range of its rows, in one chunk.
     ///
     /// # Errors
     /// What `part` returns; [`Error::Io`] where the disk is full or the system refuses.

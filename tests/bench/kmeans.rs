@@ -24,8 +24,10 @@ use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::{Xoshiro256Plus, Xoshiro256PlusPlus};
 use tiermill::cluster::KMeans;
 
-/// Customers of one benchmark.
+/// Customers of one search.
 const ROWS: [usize; 2] = [10_000, 100_000];
+/// Customers of the last steps: where millions share cells.
+const MANY_ROWS: [usize; 3] = [10_000, 100_000, 2_000_000];
 /// Clusters of one benchmark.
 const KS: [usize; 2] = [4, 8];
 const SEED: u64 = 42;
@@ -179,7 +181,7 @@ fn fit(criterion: &mut Criterion) {
 fn last_steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("last_steps");
     group.sample_size(10);
-    for rows in ROWS {
+    for rows in MANY_ROWS {
         let points = customers(rows);
         let dataset = DatasetBase::from(points.clone());
         for k in KS {

@@ -1,4 +1,4 @@
-//! The steps of one fit: restarts on few cells, polish on many, the end on all rows.
+//! The steps of one fit: restarts on few cells, polish on many, Lloyd on all cells where rows share them, the end on all rows.
 //!
 //! In: a sketch and its rows. Out: [`Solved`].
 //! Invariant: what leaves is counted over all rows, and its clusters stand in the order of their coordinates.
@@ -103,7 +103,8 @@ impl<'a> Engine<'a> {
             cells,
             fine,
             rows,
-            many: sketch.len() * ROWS_OF_A_CELL <= sketched.order.rows.len(),
+            many: k_max <= sketch.len()
+                && sketch.len() * ROWS_OF_A_CELL <= sketched.order.rows.len(),
             mean: mean(sketch),
         }
     }
@@ -114,7 +115,6 @@ impl<'a> Engine<'a> {
         ks: RangeInclusive<usize>,
         search: Search,
     ) -> Vec<Solved> {
-        // First all starts: they need little memory, and the last steps of every k look at all rows.
         let starts = ks.into_par_iter().map(|k| self.start(k, search));
         let starts: Vec<Vec<f64>> = starts.collect();
         let solved = starts.par_iter().with_max_len(1);

@@ -1,8 +1,8 @@
 //! Lloyd's iteration on all rows, which looks at few of them.
 //!
 //! In: a [`Tree`] and centroids. Out: a fixed point on all rows.
-//! Invariant: every row counts for the centroid that `nearest` gives it, at every step. Sums are whole numbers, so that
-//! taking rows from one cluster and giving them to another is exact.
+//! Invariant: every row counts for the centroid that `nearest` gives it, at every step (with whole cells, that of the mean of its
+//! cell). Sums are whole numbers, so that taking rows from one cluster and giving them to another is exact.
 //!
 //! Each ball and each row that [`Filter`] found knows its slack: how far borders may move before it has to be looked at
 //! again (the bounds of Hamerly 2010, taken over whole balls). Centroids move less and less, so most are never due.

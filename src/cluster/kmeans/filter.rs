@@ -2,8 +2,8 @@
 //!
 //! In: a [`Tree`] and centroids. Out: for each ball that lies on one side of all borders, and for each row that no such
 //! ball holds, its centroid and its slack.
-//! Invariant: every row is given to the centroid that `nearest` gives it, although most rows are never looked at alone
-//! (the filtering of Kanungo et al. 2002).
+//! Invariant: every row is given to the centroid that `nearest` gives it (with whole cells, every cell to that of its mean), although
+//! most rows are never looked at alone (the filtering of Kanungo et al. 2002).
 
 use super::points::squared;
 use super::tree::Tree;
@@ -88,45 +88,51 @@ impl<'a, S: Sink> Filter<'a, S> {
 
     /// Places the rows of a node, as a whole or in parts.
     pub(super) fn node(&mut self, id: u32) {
-        self.node_among(id, 0);
+        self.node_among(id, 0, f64::INFINITY);
     }
 
     /// Places one row.
     pub(super) fn row(&mut self, place: u32) {
-        self.row_among(place, 0);
+        self.row_among(place, 0, f64::INFINITY);
     }
 
-    /// The candidates are those from `from` on.
-    fn node_among(&mut self, id: u32, from: usize) {
+    /// The candidates are those from `from` on; no other centroid can own anything here before borders have moved by `limit`.
+    fn node_among(&mut self, id: u32, from: usize, limit: f64) {
         let node = self.tree.nodes[id as usize];
         let (owner, first, second) = self.nearest(self.tree.mean(id as usize), from);
         let point = node.right == 0 && self.whole_cells;
         let radius = if point { 0.0 } else { node.radius };
         let slack = second - first - 2.0 * radius - self.tree.rounding;
         if 0.0 < slack || point {
+            let slack = slack.min(limit);
             self.sink.ball(id, Found { owner, slack });
             return;
         }
         // Who is farther than the nearest by more than the ball is wide owns nothing in it.
         let reach = first + 2.0 * node.radius + self.tree.rounding;
         let end = self.candidates.len();
+        let mut left_out = f64::INFINITY;
         for i in 0..self.distances.len() {
             if self.distances[i] <= reach * reach {
                 self.candidates.push(self.candidates[from + i]);
+            } else {
+                left_out = left_out.min(self.distances[i]);
             }
         }
+        // It may be second nearest to a part of the ball all the same.
+        let limit = limit.min(left_out.sqrt() - reach);
         if node.right == 0 {
             for place in node.start..node.end {
-                self.row_among(place, end);
+                self.row_among(place, end, limit);
             }
         } else {
-            self.node_among(id + 1, end);
-            self.node_among(node.right, end);
+            self.node_among(id + 1, end, limit);
+            self.node_among(node.right, end, limit);
         }
         self.candidates.truncate(end);
     }
 
-    fn row_among(&mut self, place: u32, from: usize) {
+    fn row_among(&mut self, place: u32, from: usize, limit: f64) {
         let point = self.tree.point(place as usize);
         let (mut owner, mut first, mut second) = (0, f64::INFINITY, f64::INFINITY);
         for &candidate in &self.candidates[from..] {
@@ -139,7 +145,7 @@ impl<'a, S: Sink> Filter<'a, S> {
                 second = squared;
             }
         }
-        let slack = second.sqrt() - first.sqrt() - self.tree.rounding;
+        let slack = (second.sqrt() - first.sqrt() - self.tree.rounding).min(limit);
         self.sink.row(place, Found { owner, slack });
     }
 

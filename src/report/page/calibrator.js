@@ -52,9 +52,9 @@ const calibrator = () => {
     const picture = chart(176, histogram(d), t("histAlt", { dimension: dimension(d) }));
     const plot = h("div", { class: "plot", id: "plot-" + KEYS[d] }, picture, handles);
     const [low, high] = extent(d);
-    const shareOf = (cut) => (spot(d, cells.edges[d][cut]) - low) / (high - low);
+    const alongOf = (cut) => (spot(d, cells.edges[d][cut]) - low) / (high - low);
     const sit = (handle, cut) => {
-      handle.style.left = `calc(${HIST_SIDE}px + (100% - ${2 * HIST_SIDE}px) * ${shareOf(cut)})`;
+      handle.style.left = `calc(${HIST_SIDE}px + (100% - ${2 * HIST_SIDE}px) * ${alongOf(cut)})`;
       const value = quantity(d, cells.edges[d][cut]);
       handle.firstChild.textContent = value;
       handle.setAttribute("aria-valuenow", cells.edges[d][cut]);

@@ -36,8 +36,8 @@ const overview = () => {
 // The code of a tier as that of the eight: a band above the middle is good.
 const deepest = Math.max(1, ...tiers.flatMap((tier) => [...tier.code].map(Number)));
 const kindOf = (tier) => [...tier.code].map((digit) => (Number(digit) * 2 > deepest - (deepest > 1 ? 0 : 1) ? 1 : 0)).join("").padStart(3, "0");
-// Whether the tiers differ in a dimension. Where they do not, a code says nothing of it, and neither do words.
-const differs = DIMS.map((name) => new Set(tiers.filter((tier) => tier[name]).map((tier) => `${tier[name].median} ${tier[name].mean}`)).size > 1);
+// Whether the tiers differ in a dimension; a single one has nothing to differ from. Where they do not, a code says nothing of it, and neither do words.
+const differs = DIMS.map((name) => new Set(tiers.filter((tier) => tier[name]).map((tier) => `${tier[name].median} ${tier[name].mean}`)).size > 1 || tiers.filter((tier) => tier[name]).length < 2);
 const profileOf = (tier) => {
   if (!tier.recency_days) return t("empty");
   if (!differs.includes(true)) return t("profileAlike");

@@ -28,7 +28,7 @@ const warningItem = ({ code, message }) => h("li", {}, view.lang === "zh" && WAR
 const K_CLAUSES = [
   [/^k = (\d+) was set$/, "k = $1 由配置指定"], [/^the model has k = (\d+)$/, "模型的层数为 k = $1"],
   [/^k = (\d+) has the highest silhouette \(([\d.−-]+)\) of k = (\d+\.\.\d+)$/, "在 k = $3 中，k = $1 的轮廓系数最高（$2）"],
-  [/^k = (\d+) has the highest silhouette \(([\d.−-]+)\) of k = (\d+\.\.\d+) that pass the guards$/, "在 k = $3 中通过检验者里，k = $1 的轮廓系数最高（$2）"],
+  [/^k = (\d+) has the highest silhouette \(([\d.−-]+)\) of k = (\d+\.\.\d+) that pass the guards$/, "在 k = $3 通过检验的各值中，k = $1 的轮廓系数最高（$2）"],
   [/^k = (\d+) has the highest silhouette \(([\d.−-]+)\) of k = (\d+\.\.\d+) and, like all of them, fails a guard$/, "在 k = $3 中，k = $1 的轮廓系数最高（$2），但与其余各值一样未通过检验"],
   [/^not k = ([\d, ]+): too small a tier \(`min-share` ([^)]+)\)$/, "排除 k = $1：有一层过小（`min-share` $2）"],
   [/^not k = ([\d, ]+): other customers would give other tiers \(stability under ([\d.]+)\)$/, "排除 k = $1：换一批客户会得到不同的层级（稳定性低于 $2）"],
@@ -62,8 +62,9 @@ const backtestWords = () => {
   if (!best) return said.length ? [h("p", {}, "无法判定：该期间客户没有带来收入。")] : [];
   const own = verdict.best, others = Object.entries(tierings).filter(([name]) => name !== own && name !== "random");
   const ours = (measure) => differences.filter((one) => one.measure === measure && [one.a, one.b].includes(own));
+  const less = (figure) => (Number.isFinite(figure) ? -figure : figure);
   // From the side of the best, whichever of the two was named first.
-  const from = (one) => (one.a === own ? { ...one, other: one.b } : { ...one, other: one.a, difference: -one.difference, low: -one.high, high: -one.low });
+  const from = (one) => (one.a === own ? { ...one, other: one.b } : { ...one, other: one.a, difference: less(one.difference), low: less(one.high), high: less(one.low) });
   const kinds = [["优于", (one) => one.better === own], ["无差异：", (one) => !one.better], ["劣于", (one) => one.better && one.better !== own]];
   const gini = ours("gini"), groups = kinds.map(([word, of]) => [word, gini.filter(of).map(from)]);
   const parts = groups.filter(([, all]) => all.length).map(([word, all]) => `${word} ${listed(all.map((one) => `${one.other} ${number(one.difference, 3)}（${number(one.low, 3)} 至 ${number(one.high, 3)}）`))}`);
