@@ -213,3 +213,22 @@ fn fitting(text: &str, room: f64) -> String {
     }
     format!("{}…", kept.trim_end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_have_room_whatever_the_cut_points_are() {
+        let drawn = cut_lines(&[(700.0, said(2, 1e120))], 200.0);
+        assert!(drawn.contains('…') && drawn.len() < 400, "{drawn}");
+        let close = [100.0, 101.0, 102.0, 103.0].map(|at| (at, said(0, at)));
+        let drawn = cut_lines(&close, 200.0);
+        assert_eq!(drawn.matches("<path").count(), 4, "{drawn}");
+        assert_eq!(drawn.matches("<text").count(), 2, "{drawn}");
+        assert!(
+            drawn.contains("y=\"218\"") && drawn.contains("y=\"233\""),
+            "{drawn}"
+        );
+    }
+}

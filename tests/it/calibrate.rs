@@ -618,6 +618,13 @@ fn a_band_of_hardly_anybody_is_told() {
         thin("--scheme natural-breaks --bands 4 --min-share 0"),
         None
     );
+    // Too few numbers of orders for five bands: those of fewer bands count, as in the file.
+    let message = thin("--window 5d --scheme natural-breaks --bands 5 --min-share 0.07").unwrap();
+    assert!(
+        message.contains("fewer than 7 % of the customers"),
+        "{message}"
+    );
+    assert!(message.contains("frequency over "), "{message}");
 }
 
 #[test]
