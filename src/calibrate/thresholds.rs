@@ -37,6 +37,8 @@ pub struct Wanted {
     pub scheme: Option<String>,
     /// Bands of each dimension; none: as many as are worth it.
     pub bands: Option<usize>,
+    /// Share of the customers below which a third band is worth nothing.
+    pub min_share: f64,
 }
 
 /// Thresholds that were chosen, with the segments that they make.
@@ -96,7 +98,7 @@ pub(super) fn thresholds(
     wanted: &Wanted,
 ) -> Result<Thresholds> {
     let scheme = wanted.scheme.as_deref().unwrap_or(USUAL_SCHEME);
-    let (bands, why) = bands(dimensions, scheme, wanted.bands)?;
+    let (bands, why) = bands(dimensions, scheme, wanted)?;
     let cuts = dimensions
         .all()
         .map(|(_, schemes)| cuts(schemes, scheme, bands));
@@ -156,7 +158,7 @@ fn cuts(schemes: &Schemes, scheme: &str, bands: usize) -> Option<Vec<f64>> {
 }
 
 /// How many bands, and why.
-fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result<(usize, String)> {
+fn bands(dimensions: &Dimensions, scheme: &str, wanted: &Wanted) -> Result<(usize, String)> {
     if !SCHEMES.contains(&scheme) {
         return Err(Error::BadValue {
             key: "scheme".to_owned(),
@@ -182,7 +184,7 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result
                 .to_owned(),
         });
     }
-    if let Some(bands) = wanted {
+    if let Some(bands) = wanted.bands {
         if there.contains(&bands) {
             return Ok((bands, "as asked for".to_owned()));
         }
@@ -201,11 +203,11 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: Option<usize>) -> Result
     if there.len() < 2 {
         return Ok((fewest, "the scheme has no other number of bands".to_owned()));
     }
-    Ok(elbow(dimensions, scheme))
+    Ok(elbow(dimensions, scheme, wanted.min_share))
 }
 
-/// Two bands, or three where the third is worth it.
-fn elbow(dimensions: &Dimensions, scheme: &str) -> (usize, String) {
+/// Two bands, or three where the third is worth it and none of them is of hardly anybody who would be among others of two.
+fn elbow(dimensions: &Dimensions, scheme: &str, min_share: f64) -> (usize, String) {
     let fit = |bands: usize| {
         let all = dimensions.all().into_iter();
         let found = all.filter_map(|(_, schemes)| schemes.entry(scheme, bands));
@@ -215,7 +217,16 @@ fn elbow(dimensions: &Dimensions, scheme: &str) -> (usize, String) {
     };
     let gain = fit(3) - fit(2);
     let percent = gain * 100.0;
-    if WORTH_A_BAND <= gain {
+    let [two, three] = [2, 3].map(|bands| thinnest(dimensions, scheme, bands));
+    if WORTH_A_BAND <= gain && three < min_share && min_share <= two {
+        let thin = three * 100.0;
+        (
+            2,
+            format!(
+                "a third band would explain {percent:.0} % more of the variance, and leave {thin:.2} % of the customers in one"
+            ),
+        )
+    } else if WORTH_A_BAND <= gain {
         (
             3,
             format!("a third band explains {percent:.0} % more of the variance"),
@@ -226,6 +237,21 @@ fn elbow(dimensions: &Dimensions, scheme: &str) -> (usize, String) {
             format!("a third band would explain {percent:.0} % more of the variance"),
         )
     }
+}
+
+/// The smallest share of the customers that a band of any dimension holds, cut as [`cuts`] does.
+fn thinnest(dimensions: &Dimensions, scheme: &str, bands: usize) -> f64 {
+    let all = dimensions.all().into_iter();
+    let found = all.filter_map(|(_, schemes)| {
+        let mut fewer = (2..=bands).rev();
+        fewer.find_map(|bands| schemes.entry(scheme, bands))
+    });
+    let shares = found.flat_map(|entry| {
+        let customers = &entry.rounded.customers;
+        let all: u64 = customers.iter().sum();
+        customers.iter().map(move |&band| band as f64 / all as f64)
+    });
+    shares.fold(1.0, f64::min)
 }
 
 /// The map for so many bands: one that has names, else one that names each combination by its scores.

@@ -247,7 +247,8 @@ fn command() -> clap::Command {
         if !of_job(command.get_name()) {
             return command;
         }
-        let loose = match command.get_name() {
+        let command_name = command.get_name().to_owned();
+        let loose = match command_name.as_str() {
             "compare" => Some("Folder for comparison.json and moved.parquet [default: none]"),
             "backtest" => Some("Folder for backtest.json and backtest.parquet [default: none]"),
             "calibrate" => {
@@ -258,6 +259,9 @@ fn command() -> clap::Command {
         command.mut_args(|arg| {
             if let (Some(help), Some("out")) = (loose, arg.get_long()) {
                 return arg.help(help);
+            }
+            if command_name == "calibrate" && arg.get_long() == Some("bands") {
+                return arg.help("Bands of each dimension in thresholds.toml, 2 to 5 [default: natural breaks 2, or 3 where a third is worth it; quantiles 5; else what the scheme has]");
             }
             let default = arg.get_long().and_then(|key| defaults.get(key));
             match (default, arg.get_help()) {

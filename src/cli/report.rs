@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::render::count;
-use super::{print, print_json};
+use super::{print, print_json, problem};
 use crate::config::Format;
 use crate::error::Result;
 use crate::pipeline::{self, PageAsked};
@@ -30,7 +30,7 @@ pub(super) struct ReportArgs {
     /// File to write, with its folder; one that is there is replaced
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
-    /// Also write charts as SVG files, for mail, beside the page
+    /// Also write charts as SVG and PNG files, for mail, beside the page
     #[arg(long)]
     charts: bool,
     /// A line for people, or one JSON document for programs
@@ -45,6 +45,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<ExitCode> {
         out: args.out.clone(),
         charts: args.charts,
     })?;
+    problem::print_warnings(&written.warnings);
     match args.format {
         Format::Json => print_json(&written)?,
         Format::Human => {

@@ -228,7 +228,7 @@ pub struct ClusterOptions {
     /// Largest number of tiers that `auto` tries
     #[arg(long, value_name = "N")]
     pub k_max: Option<usize>,
-    /// With `method = "breaks"`: bands of each feature, 2 to 5; with `calibrate`: of each dimension of thresholds.toml
+    /// With `method = "breaks"`: bands of each feature, 2 to 5
     #[arg(long, value_name = "N")]
     pub bands: Option<usize>,
     /// Restarts, of which the best is kept

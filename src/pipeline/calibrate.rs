@@ -21,7 +21,6 @@ use crate::config::{Config, Method, Share};
 use crate::error::{Result, Warning};
 use crate::features;
 use crate::load::{Customers, load};
-use crate::rules::FittedRules;
 use crate::store::{LooseFolder, Staging, documents_of_runs, read_model};
 use crate::tiers::{Placements, place};
 
@@ -269,8 +268,12 @@ pub(super) fn of_run(
     customers: &Customers,
     model: &Model,
     placements: &Placements,
-    rules: Option<&FittedRules>,
+    min_share: f64,
 ) -> Result<Calibration> {
+    let wanted = Wanted {
+        min_share,
+        ..Wanted::default()
+    };
     let resampling = Resampling {
         resamples: NIGHTLY_RESAMPLES,
         seed: model.seed,
@@ -279,8 +282,8 @@ pub(super) fn of_run(
     cut(
         customers,
         (&names(model), &placements.tiers),
-        rules,
-        (&Wanted::default(), resampling),
+        model.rules.as_ref(),
+        (&wanted, resampling),
     )
 }
 

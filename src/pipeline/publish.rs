@@ -42,6 +42,7 @@ struct Telling<'a> {
     loaded: &'a Loaded,
     model: &'a Model,
     placed: Tiered<'a>,
+    min_share: f64,
 }
 
 /// What is told of assigned customers beside their tiers.
@@ -59,7 +60,7 @@ impl Telling<'_> {
             (&self.loaded.customers, self.model, self.placed);
         let mut timings = Map::new();
         let start = Instant::now();
-        let thresholds = calibrate::of_run(customers, model, placements, model.rules.as_ref())?;
+        let thresholds = calibrate::of_run(customers, model, placements, self.min_share)?;
         timings.insert(Stage::Calibrate.name().to_owned(), seconds(start));
         let start = Instant::now();
         let mut others = Map::new();
@@ -185,6 +186,7 @@ impl Job<'_> {
             loaded,
             model,
             placed,
+            min_share: self.config.cluster.min_share,
         };
         let compared = comparison.map(|found| &found.compared);
         let (written, told) = rayon::join(

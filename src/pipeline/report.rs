@@ -4,6 +4,7 @@
 //! Invariant: both ways give the same bytes, because the page is made of the documents of the run and of counts of its
 //! customers. It quotes no timings and no paths.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -12,9 +13,9 @@ use serde_json::{Map, Value, json};
 use super::Model;
 use super::compare::monetary_of;
 use crate::config::{Feature, Monetary};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Warning};
 use crate::load::{Customers, LabelQuery, Labelled, labels};
-use crate::report::{Cells, Counted, DIMENSIONS, charts, page};
+use crate::report::{Cells, Chart, Counted, DIMENSIONS, Fonts, Png, charts, page, png};
 use crate::store::{LooseFolder, previous_run, read_model};
 
 /// Documents that a run may have beside its tiers, and the key that each has in the page.
@@ -24,6 +25,9 @@ const OPTIONAL: [(&str, &str); 4] = [
     ("drift", "drift.json"),
     ("migration", "migration.json"),
 ];
+
+/// Letters without a font that a warning quotes.
+const LETTERS_TOLD: usize = 8;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -45,6 +49,8 @@ pub struct PageWritten {
     pub run_id: String,
     /// Page and charts.
     pub files: Vec<PathBuf>,
+    /// Letters of names that no font has.
+    pub warnings: Vec<Warning>,
     /// Size of the page.
     pub bytes: u64,
     /// Cells in it.
@@ -263,16 +269,52 @@ pub fn report(asked: &PageAsked) -> Result<PageWritten> {
     } else {
         Vec::new()
     };
+    let (pictures, warning) = pictures(&drawn)?;
     let mut files = vec![folder.text(&name, &made.html)?];
-    for chart in drawn {
-        files.push(folder.text(&chart.name, &chart.svg)?);
+    for (chart, picture) in drawn.iter().zip(&pictures) {
+        files.push(folder.text(&format!("{}.svg", chart.name), &chart.svg)?);
+        files.push(folder.bytes(&format!("{}.png", chart.name), picture)?);
     }
     Ok(PageWritten {
         run_id: folder_name(&run),
         files,
+        warnings: warning.into_iter().collect(),
         bytes: made.html.len() as u64,
         cells: made.cells.cells.len(),
     })
+}
+
+/// A PNG of each chart. The fonts of the machine are looked for only where a name has letters that our own lacks.
+fn pictures(charts: &[Chart]) -> Result<(Vec<Vec<u8>>, Option<Warning>)> {
+    let draw = |fonts: &Fonts| -> Result<Vec<Png>> {
+        let draw = |chart: &Chart| png(&chart.svg, fonts).map_err(Error::io("draw", &chart.name));
+        charts.iter().map(draw).collect()
+    };
+    let lacks = |drawn: &[Png]| -> BTreeSet<char> {
+        let letters = drawn.iter().flat_map(|picture| &picture.missing);
+        letters.copied().collect()
+    };
+    let mut drawn = draw(&Fonts::ours())?;
+    if !lacks(&drawn).is_empty() {
+        drawn = draw(&Fonts::of_machine())?;
+    }
+    let missing = lacks(&drawn);
+    let letters: String = missing.iter().take(LETTERS_TOLD).collect();
+    let more = if missing.len() <= LETTERS_TOLD {
+        ""
+    } else {
+        "…"
+    };
+    let warning = (!missing.is_empty()).then(|| {
+        Warning::new(
+            "no_font",
+            format!(
+                "no font of this machine has {letters}{more}: the PNG shows boxes; install one that has (for Chinese on Debian: fonts-noto-cjk), or mail the SVG"
+            ),
+        )
+    });
+    let bytes = drawn.into_iter().map(|picture| picture.bytes);
+    Ok((bytes.collect(), warning))
 }
 
 /// Refuses a folder where a file is asked for.

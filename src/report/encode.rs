@@ -3,8 +3,6 @@
 //! In: numbers, bytes, JSON, texts. Out: varints, base64, JSON that is safe inside a script element, escaped XML.
 //! Invariant: no output holds a `<` of the data, so that nothing in it can end an element or begin one.
 
-use std::fmt::Write as _;
-
 /// Appends a number, seven bits a byte, the lowest first.
 pub(super) fn varint(bytes: &mut Vec<u8>, mut value: u128) {
     loop {
@@ -64,9 +62,8 @@ pub(super) fn escaped(text: &str) -> String {
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
             // XML 1.0 knows no other control characters.
-            c if c.is_control() && !['\t', '\n', '\r'].contains(&c) => {
-                let _ = write!(safe, "\u{fffd}");
-            }
+            c if c.is_control() && !['\t', '\n', '\r'].contains(&c) => safe.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
             c => safe.push(c),
         }
     }

@@ -1,8 +1,8 @@
 //! Results → a page that people read and SQL that engines run ([`sql`]), as pure functions returning text.
 //!
-//! In: customers with their tiers and segments, and the documents of a run. Out: [`Cells`], counted; HTML and SVG.
+//! In: customers with their tiers and segments, and the documents of a run. Out: [`Cells`], counted; HTML, SVG and PNG.
 //! Invariant: the page is one file that asks for nothing from a network, holds no customer, and in which any text of the
-//! data stays text. It opens no file and writes none.
+//! data stays text. It writes no file and opens none, but for the fonts of the machine where a picture needs letters of theirs.
 //!
 //! ```text
 //! customers, tiers, segments ─edges, cells─▶ Cells ─encode─┐
@@ -17,7 +17,7 @@ mod page;
 pub mod sql;
 
 pub use cells::{Cell, Cells, Counted};
-pub use charts::{Chart, charts};
+pub use charts::{Chart, Fonts, Png, charts, png};
 pub use page::page;
 
 /// The three dimensions, as files call them, in the order of every array here.

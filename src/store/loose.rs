@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::DataFrame;
 use serde::Serialize;
 
-use super::{create, write_json, write_parquet, write_text};
+use super::{create, write_bytes, write_json, write_parquet};
 use crate::error::{Error, Result};
 
 /// A folder for files that stand alone.
@@ -63,7 +63,15 @@ impl LooseFolder {
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn text(&self, name: &str, text: &str) -> Result<PathBuf> {
-        self.file(name, |file| write_text(file, text, name))
+        self.bytes(name, text.as_bytes())
+    }
+
+    /// Writes what is no text, and says where it is.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk is full or the system refuses.
+    pub fn bytes(&self, name: &str, contents: &[u8]) -> Result<PathBuf> {
+        self.file(name, |file| write_bytes(file, contents, name))
     }
 
     fn file(&self, name: &str, write: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<PathBuf> {

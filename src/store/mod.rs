@@ -163,7 +163,7 @@ impl Staging<'_> {
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
     pub fn text(&mut self, name: &str, text: &str) -> Result<()> {
-        self.file(name, |file| write_text(file, text, name))
+        self.file(name, |file| write_bytes(file, text.as_bytes(), name))
     }
 
     /// Files written so far, for the manifest.
@@ -345,8 +345,8 @@ fn write_json(mut file: impl Write, document: &impl Serialize, name: &str) -> Re
         .map_err(Error::io("write", name))
 }
 
-fn write_text(mut file: impl Write, text: &str, name: &str) -> Result<()> {
-    file.write_all(text.as_bytes())
+fn write_bytes(mut file: impl Write, contents: &[u8], name: &str) -> Result<()> {
+    file.write_all(contents)
         .and_then(|()| file.flush())
         .map_err(Error::io("write", name))
 }

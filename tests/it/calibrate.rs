@@ -628,6 +628,36 @@ fn a_band_of_hardly_anybody_is_told() {
 }
 
 #[test]
+fn a_third_band_of_hardly_anybody_is_not_taken() {
+    let work = Workdir::new();
+    let flags = cdnow_flags();
+    let chosen = |more: &str| {
+        let command = format!(
+            "calibrate {flags} --format json --resamples 100 --scheme natural-breaks {more}"
+        );
+        let document = told(&work.tiermill(&command).success());
+        let thresholds = &document["thresholds"];
+        let why = thresholds["why"].as_str().unwrap().to_owned();
+        (thresholds["bands"].as_u64().unwrap(), why)
+    };
+    // On raw money the great customers are few: 3 bands leave them alone.
+    let (bands, why) = chosen("--min-share 0");
+    assert_eq!(
+        (bands, why.contains("a third band explains")),
+        (3, true),
+        "{why}"
+    );
+    let (bands, why) = chosen("--min-share 0.012");
+    assert_eq!(
+        (bands, why.contains("of the customers in one")),
+        (2, true),
+        "{why}"
+    );
+    // Where two bands are as thin, there is nothing to spare.
+    assert_eq!(chosen("--min-share 0.2").0, 3);
+}
+
+#[test]
 fn a_run_publishes_thresholds_and_calibrate_tells_how_they_moved() {
     let work = Workdir::new();
     let flags = cdnow_flags();

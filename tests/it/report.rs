@@ -266,7 +266,60 @@ fn a_run_has_its_page_and_report_makes_the_same_again() {
     for name in ["tiers", "recency_days", "frequency", "monetary"] {
         let svg = std::fs::read_to_string(work.join(&format!("mail/{name}.svg"))).unwrap();
         assert!(svg.starts_with("<svg ") && svg.contains("<rect "), "{svg}");
+        let height: u32 = svg
+            .split_once("height=\"")
+            .unwrap()
+            .1
+            .split_once('"')
+            .unwrap()
+            .0
+            .parse()
+            .unwrap();
+        let png = std::fs::read(work.join(&format!("mail/{name}.png"))).unwrap();
+        assert_eq!(size_of_png(&png), [1440, 2 * height], "{name}");
     }
+}
+
+/// Width and height, from the first chunk of a PNG.
+fn size_of_png(png: &[u8]) -> [u32; 2] {
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
+}
+
+#[test]
+fn pictures_of_names_without_a_font_are_told() {
+    let work = workdir();
+    work.tiermill(RUN).success();
+    // A letter of nobody's alphabet in the name of a tier, as an editor of the run's document could leave it.
+    let run = work.join("run");
+    std::fs::create_dir(&run).unwrap();
+    for file in std::fs::read_dir(work.current()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), run.join(file.file_name())).unwrap();
+    }
+    let tiers = std::fs::read_to_string(run.join("tiers.json")).unwrap();
+    let first = work.json("tiers.json")["tiers"][0]["name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let odd = tiers.replacen(
+        &format!("\"name\": \"{first}\""),
+        "\"name\": \"Best \u{10fffd}\"",
+        1,
+    );
+    assert_ne!(odd, tiers);
+    std::fs::write(run.join("tiers.json"), odd).unwrap();
+    let ran = work
+        .tiermill("report run --out mail/page.html --charts --format json")
+        .success();
+    assert!(
+        ran.stderr.contains("[no_font]") && ran.stderr.contains('\u{10fffd}'),
+        "{}",
+        ran.stderr
+    );
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["warnings"][0]["code"], "no_font");
+    assert_eq!(told["files"].as_array().unwrap().len(), 9);
 }
 
 #[test]
@@ -404,15 +457,12 @@ fn charts_read_like_the_page() {
         texts.filter(|text| !text.is_empty()).collect()
     };
     assert_eq!(
-        labels("recency_days.svg"),
+        labels("recency_days"),
         ["Recency in days", "30", "31", "92"]
     );
-    assert_eq!(labels("frequency.svg"), ["Orders", "2"]);
-    assert_eq!(
-        labels("monetary.svg"),
-        ["Amount", "106.08", "1,234", "43.39"]
-    );
-    let tiers = labels("tiers.svg");
+    assert_eq!(labels("frequency"), ["Orders", "2"]);
+    assert_eq!(labels("monetary"), ["Amount", "106.08", "1,235", "43.39"]);
+    let tiers = labels("tiers");
     assert!(
         tiers[1].starts_with("1 Everybody who") && tiers[1].ends_with('…'),
         "{tiers:?}"
@@ -429,7 +479,7 @@ fn charts_read_like_the_page() {
     // Labels of cut points that lie side by side stand one below the other.
     let recency = &charts
         .iter()
-        .find(|chart| chart.name == "recency_days.svg")
+        .find(|chart| chart.name == "recency_days")
         .unwrap()
         .svg;
     assert!(

@@ -90,6 +90,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<ExitCode> {
         wanted: Wanted {
             scheme: Some(args.scheme.clone()),
             bands: flags.cluster.bands,
+            min_share: config.cluster.min_share,
         },
         faith: Faith {
             fidelity: args.fidelity,

@@ -136,7 +136,7 @@ const thresholdsSection = () => {
     ]));
     return rows.length ? h("details", { open: d === 0 }, h("summary", {}, dimension(d)), table(t("schemesOf", { dimension: dimension(d) }), [[t("scheme"), "text"], [t("bandsN")], [t("cutPoints"), "text wide"], [t("gvf")]], rows)) : null;
   });
-  return section("thresholds", t("thresholdsTitle"), t("thresholdsLead"), parts);
+  return section("thresholds", t("thresholdsTitle"), t("thresholdsLead") + t(whole[0] ? "thresholdsWhole" : "thresholdsWholeOrders"), parts);
 };
 
 const gridSection = () => {

@@ -1,7 +1,9 @@
-//! Charts that stand alone, for mail: SVG without scripts.
+//! Charts that stand alone, for mail: SVG without scripts, and PNG of it.
 //!
-//! In: the documents of a run and its cells. Out: named SVG texts.
+//! In: the documents of a run and its cells. Out: named SVG texts; of each the bytes of a PNG ([`png`]).
 //! Invariant: they show the numbers of the page and no others.
+
+mod png;
 
 use std::fmt::Write as _;
 
@@ -12,10 +14,12 @@ use super::cells::Cells;
 use super::encode::escaped;
 use crate::config::grouped;
 
+pub use png::{Fonts, Png, png};
+
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chart {
-    /// Name of its file.
+    /// Name of its files, without `.svg` and `.png`.
     pub name: String,
     /// Its contents.
     pub svg: String,
@@ -36,12 +40,12 @@ const QUIET: &str = "#5b6472";
 /// Tiers by customers and revenue; a histogram of each dimension with the cut points of the rules or scores.
 pub fn charts(document: &Value, cells: &Cells) -> Vec<Chart> {
     let mut charts = vec![Chart {
-        name: "tiers.svg".to_owned(),
+        name: "tiers".to_owned(),
         svg: tiers(document),
     }];
     for (dimension, name) in DIMENSIONS.into_iter().enumerate() {
         charts.push(Chart {
-            name: format!("{name}.svg"),
+            name: name.to_owned(),
             svg: histogram(document, cells, dimension),
         });
     }
@@ -123,6 +127,7 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
     };
     let none = Vec::new();
     let tiers = document["tiers"]["tiers"].as_array().unwrap_or(&none);
+    let whole = is_whole(tiers, dimension);
     let smallest = tiers
         .iter()
         .filter_map(|tier| tier[DIMENSIONS[dimension]]["min"].as_f64())
@@ -146,7 +151,7 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
     let cuts = document["sets"][0]["cuts"][DIMENSIONS[dimension]].as_array();
     let cuts = cuts.into_iter().flatten().filter_map(Value::as_f64);
     let labelled: Vec<(f64, String)> = cuts
-        .map(|cut| (x(place(dimension, cut)), said(dimension, cut)))
+        .map(|cut| (x(place(dimension, cut)), said(dimension, whole, cut)))
         .collect();
     body.push_str(&cut_lines(&labelled, BOTTOM));
     let title = ["Recency in days", "Orders", "Amount"][dimension];
@@ -176,15 +181,43 @@ fn cut_lines(cuts: &[(f64, String)], bottom: f64) -> String {
     body
 }
 
-/// A cut point as people read it: days and orders are whole, so that up to 2.87 is up to 2; amounts have cents below 1,000.
-fn said(dimension: usize, cut: f64) -> String {
-    let value = if dimension == 2 { cut } else { cut.floor() };
-    let whole = dimension != 2 || value.fract().abs() < 0.005 || 1_000.0 <= value.abs();
-    let digits = if whole { 0 } else { 2 };
-    let text = format!("{:.digits$}", value.abs());
-    let (integer, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let sign = if value < 0.0 { "−" } else { "" };
-    format!("{sign}{}{rest}", grouped(integer))
+/// Whether a dimension has whole numbers only: orders always, days unless recency is exact.
+fn is_whole(tiers: &[Value], dimension: usize) -> bool {
+    let name = DIMENSIONS[dimension];
+    let ends = |tier: &Value| ["min", "max"].map(|end| tier[name][end].as_f64());
+    let mut all = tiers.iter().flat_map(ends).flatten();
+    match dimension {
+        0 => all.all(|days| days.fract() == 0.0),
+        1 => true,
+        _ => false,
+    }
+}
+
+/// A cut point as people read it: among whole numbers up to 2.87 is up to 2; amounts have cents below 1,000.
+fn said(dimension: usize, whole: bool, cut: f64) -> String {
+    let value = if whole { cut.floor() } else { cut };
+    let digits = match dimension {
+        _ if value.fract() == 0.0 => 0,
+        2 if 1_000.0 <= value.abs() => 0,
+        _ => 2,
+    };
+    // Halves go away from zero, as on the page: `format!` would take them to the even neighbour.
+    let scale = 10_f64.powi(digits);
+    let value = match (value.abs() * 8.0).fract() {
+        0.0 if value.abs() < 1e15 => (value * scale).round() / scale,
+        _ => value,
+    };
+    let text = format!("{:.*}", usize::from(digits == 2) * 2, value.abs());
+    let (integer, cents) = text.split_at(text.find('.').unwrap_or(text.len()));
+    // A day has no cents: 4.50 days are 4.5.
+    let cents = if dimension == 2 {
+        cents
+    } else {
+        cents.trim_end_matches('0').trim_end_matches('.')
+    };
+    let nothing = text.chars().all(|letter| matches!(letter, '0' | '.'));
+    let sign = if value < 0.0 && !nothing { "−" } else { "" };
+    format!("{sign}{}{cents}", grouped(integer))
 }
 
 /// About how wide a text is drawn: no picture knows the font of its reader.
@@ -220,9 +253,9 @@ mod tests {
 
     #[test]
     fn labels_have_room_whatever_the_cut_points_are() {
-        let drawn = cut_lines(&[(700.0, said(2, 1e120))], 200.0);
+        let drawn = cut_lines(&[(700.0, said(2, false, 1e120))], 200.0);
         assert!(drawn.contains('…') && drawn.len() < 400, "{drawn}");
-        let close = [100.0, 101.0, 102.0, 103.0].map(|at| (at, said(0, at)));
+        let close = [100.0, 101.0, 102.0, 103.0].map(|at| (at, said(0, true, at)));
         let drawn = cut_lines(&close, 200.0);
         assert_eq!(drawn.matches("<path").count(), 4, "{drawn}");
         assert_eq!(drawn.matches("<text").count(), 2, "{drawn}");
@@ -230,5 +263,36 @@ mod tests {
             drawn.contains("y=\"218\"") && drawn.contains("y=\"233\""),
             "{drawn}"
         );
+    }
+
+    #[test]
+    fn cut_points_are_read_as_the_page_reads_them() {
+        let days = [
+            (true, 368.47, "368"),
+            (false, 368.47, "368.47"),
+            (false, 4.5, "4.5"),
+            (false, 31.0, "31"),
+        ];
+        for (whole, cut, read) in days {
+            assert_eq!(said(0, whole, cut), read);
+        }
+        let amounts = [
+            (1234.5, "1,235"),
+            (0.125, "0.13"),
+            (-0.125, "−0.13"),
+            (43.394_999, "43.39"),
+            (-0.001, "0.00"),
+            (-1e6, "−1,000,000"),
+        ];
+        for (cut, read) in amounts {
+            assert_eq!(said(2, false, cut), read);
+        }
+        let exact = [serde_json::json!({ "recency_days": { "min": 1.0, "max": 9.5 } })];
+        assert!(!is_whole(&exact, 0) && is_whole(&exact, 1) && !is_whole(&exact, 2));
+        let whole = [
+            serde_json::json!({ "recency_days": { "min": 1.0, "max": 9.0 } }),
+            serde_json::json!({ "recency_days": null }),
+        ];
+        assert!(is_whole(&whole, 0));
     }
 }
