@@ -11,8 +11,8 @@ use tiermill::load::Customers;
 use tiermill::pipeline::{IdType, Model, Report, assign, fit, generate, run};
 
 use crate::support::{
-    COLUMNS, Workdir, cdnow, config, extra_data, online_retail, orders, read, repository,
-    six_customers,
+    COLUMNS, Workdir, cdnow, config, customers_table, extra_data, online_retail, orders, read,
+    repository, six_customers,
 };
 
 /// The files of a run that are a function of input and config alone.
@@ -889,4 +889,67 @@ fn multiplying_amounts_by_64_leaves_the_tiers_where_they_were() {
         picked(&table, "customer tier tier_name margin")
     };
     assert_eq!(placed(1.0), placed(64.0));
+}
+
+#[test]
+fn a_table_of_several_row_groups_is_each_customer_with_what_is_its_own() {
+    // Three kinds of customers that nobody can mistake, and an amount that is nobody else's.
+    const CUSTOMERS: usize = 270_000;
+    let kind = |at: usize| [(1.0, 20, 5e6), (100.0, 5, 2e6), (300.0, 1, 1e6)][at % 3];
+    let rows: Vec<(f64, i64, f64)> = (0..CUSTOMERS)
+        .map(|at| {
+            let (recency, orders, amount) = kind(at);
+            (recency, orders, amount + at as f64)
+        })
+        .collect();
+    let work = Workdir::new();
+    work.parquet("customers.parquet", customers_table(&rows));
+    let read_ids = read(&work.join("customers.parquet"));
+    work.tiermill("run --input customers.parquet --customer id --level customers --as-of 2024-01-31 --k 3 --rules eight --quiet")
+        .success();
+    let path = work.current().join("assignments.parquet");
+    let mut reader = ParquetReader::new(std::fs::File::open(&path).unwrap());
+    assert_eq!(reader.get_metadata().unwrap().row_groups.len(), 2);
+    let table = read(&path);
+    assert_eq!(table.height(), CUSTOMERS);
+    let amount_of: BTreeMap<String, f64> = ids_of(&read_ids)
+        .into_iter()
+        .zip(rows.iter().map(|row| row.2))
+        .collect();
+    let monetary = table.column("monetary").unwrap().f64().unwrap();
+    let mut told: BTreeMap<u32, String> = BTreeMap::new();
+    for (row, id) in ids_of(&table).into_iter().enumerate() {
+        let amount = monetary.get(row).unwrap();
+        assert_eq!(amount, amount_of[&id], "row {row}");
+        // All else depends on the kind alone: whatever it is for the first of a kind it is for all.
+        let line = [
+            "recency_days",
+            "frequency",
+            "r_score",
+            "f_score",
+            "tier",
+            "tier_name",
+            "segment",
+        ]
+        .map(|column| table.column(column).unwrap().get(row).unwrap().to_string())
+        .join(" ");
+        let first = told
+            .entry((amount / 1e6) as u32)
+            .or_insert_with(|| line.clone());
+        assert_eq!(*first, line, "row {row}");
+    }
+    assert_eq!(told.len(), 3, "{told:?}");
+    let lines: std::collections::BTreeSet<&String> = told.values().collect();
+    assert_eq!(lines.len(), 3, "{told:?}");
+}
+
+fn ids_of(frame: &DataFrame) -> Vec<String> {
+    let name = if frame.schema().contains("customer_id") {
+        "customer_id"
+    } else {
+        "id"
+    };
+    let ids = frame.column(name).unwrap().cast(&DataType::String).unwrap();
+    let ids = ids.str().unwrap().iter().flatten();
+    ids.map(str::to_owned).collect()
 }

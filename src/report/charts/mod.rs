@@ -34,6 +34,10 @@ const COLOURS: [&str; 10] = [
 ];
 /// Room for the name of a tier, left of its bars.
 const NAME_WIDTH: f64 = 266.0;
+/// Where the bars of a histogram stand, how high the highest is, and how wide one is at least, unless a cut ends it.
+const BOTTOM: f64 = 220.0;
+const HIGH: f64 = 160.0;
+const NARROW: f64 = 5.0;
 const INK: &str = "#1d2129";
 const QUIET: &str = "#5b6472";
 
@@ -114,8 +118,6 @@ fn place(dimension: usize, value: f64) -> f64 {
 
 /// Bars whose area is the number of customers, since bins are not equally wide.
 fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
-    const BOTTOM: f64 = 220.0;
-    const HIGH: f64 = 160.0;
     let edges = cells.edges()[dimension];
     let mut customers = vec![0_u64; edges.len()];
     for cell in &cells.cells {
@@ -135,27 +137,65 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
     // Who has the least of all still is as wide as a bar.
     let low = place(dimension, smallest) - (last - first) / 80.0;
     let x = |at: f64| 16.0 + (at - low) / (last - low).max(f64::MIN_POSITIVE) * (WIDTH - 32.0);
-    let start = |bin: usize| bin.checked_sub(1).map_or(low, |before| places[before]);
-    let density = |bin: usize| customers[bin] as f64 / (places[bin] - start(bin)).max(1e-12);
-    let most = (0..edges.len()).map(density).fold(0.0, f64::max);
-    let mut body = String::new();
-    for bin in (0..edges.len()).filter(|&bin| 0 < customers[bin]) {
-        let (left, high) = (x(start(bin)), density(bin) / most * HIGH);
-        let _ = writeln!(
-            body,
-            "<rect x=\"{left:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{high:.2}\" fill=\"#2a788e\" fill-opacity=\"0.7\"/>",
-            BOTTOM - high,
-            (x(places[bin]) - left).max(0.5),
-        );
-    }
     let cuts = document["sets"][0]["cuts"][DIMENSIONS[dimension]].as_array();
-    let cuts = cuts.into_iter().flatten().filter_map(Value::as_f64);
+    let cuts: Vec<f64> = cuts
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_f64)
+        .collect();
+    let ends: Vec<(f64, bool)> = edges
+        .iter()
+        .zip(&places)
+        .map(|(edge, &place)| (x(place), cuts.contains(edge)))
+        .collect();
+    let mut body = bars(x(low), &ends, &customers);
     let labelled: Vec<(f64, String)> = cuts
-        .map(|cut| (x(place(dimension, cut)), said(dimension, whole, cut)))
+        .iter()
+        .map(|&cut| (x(place(dimension, cut)), said(dimension, whole, cut)))
         .collect();
     body.push_str(&cut_lines(&labelled, BOTTOM));
+    let greatest = edges.last().map_or(0.0, |&edge| edge);
+    for (at, anchor, value) in [(16.0, "start", smallest), (WIDTH - 16.0, "end", greatest)] {
+        let _ = writeln!(
+            body,
+            "<text x=\"{at}\" y=\"{}\" text-anchor=\"{anchor}\" fill=\"{QUIET}\" font-size=\"11\">{}</text>",
+            BOTTOM + 50.0,
+            fitting(&said(dimension, whole, value), WIDTH / 3.0)
+        );
+    }
     let title = ["Recency in days", "Orders", "Amount"][dimension];
-    picture(title, 266.0, &body)
+    picture(title, 282.0, &body)
+}
+
+/// Bars of the customers up to each end, the first from `left`: narrow ones are put together, but not across a cut (`true`), or
+/// one price that many paid would be higher than all the rest.
+fn bars(left: f64, ends: &[(f64, bool)], customers: &[u64]) -> String {
+    let mut bars: Vec<(f64, f64, u64)> = Vec::new();
+    let mut open = (left, 0);
+    for (&(end, cut), &inside) in ends.iter().zip(customers) {
+        open.1 += inside;
+        if cut || NARROW <= end - open.0 {
+            bars.push((open.0, end, open.1));
+            open = (end, 0);
+        }
+    }
+    if let (Some(&(end, _)), true) = (ends.last(), 0 < open.1) {
+        bars.push((open.0, end, open.1));
+    }
+    let density = |&(from, to, inside): &(f64, f64, u64)| inside as f64 / (to - from).max(NARROW);
+    let most = bars.iter().map(density).fold(0.0, f64::max);
+    let mut body = String::new();
+    for bar in bars.iter().filter(|bar| 0 < bar.2) {
+        let high = density(bar) / most * HIGH;
+        let _ = writeln!(
+            body,
+            "<rect x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{high:.2}\" fill=\"#2a788e\" fill-opacity=\"0.7\"/>",
+            bar.0,
+            BOTTOM - high,
+            (bar.1 - bar.0).max(0.5),
+        );
+    }
+    body
 }
 
 /// A line for each cut point, and what it is called below: in a second row where the first is taken, and not where both are.
@@ -262,6 +302,37 @@ mod tests {
         assert!(
             drawn.contains("y=\"218\"") && drawn.contains("y=\"233\""),
             "{drawn}"
+        );
+    }
+
+    #[test]
+    fn bars_are_as_large_as_their_customers_are_many() {
+        // 1 wide and 30 customers beside 9 wide and 30: together 10 wide; a cut keeps the next ones apart.
+        let ends = [
+            (1.0, false),
+            (10.0, true),
+            (12.0, true),
+            (30.0, false),
+            (31.0, false),
+        ];
+        let drawn = bars(0.0, &ends, &[30, 30, 6, 54, 2]);
+        let number = |line: &str, key: &str| -> f64 {
+            let rest = line.split_once(&format!("{key}=\"")).unwrap().1;
+            rest.split_once('"').unwrap().0.parse().unwrap()
+        };
+        let found: Vec<[f64; 3]> = drawn
+            .lines()
+            .map(|line| ["x", "width", "height"].map(|key| number(line, key)))
+            .collect();
+        // 6 customers a unit are the most; what a cut made narrower than a bar is as high as if it were one.
+        assert_eq!(
+            found,
+            [
+                [0.0, 10.0, 160.0],
+                [10.0, 2.0, 32.0],
+                [12.0, 18.0, 80.0],
+                [30.0, 1.0, 10.67]
+            ]
         );
     }
 
