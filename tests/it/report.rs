@@ -461,7 +461,10 @@ fn charts_read_like_the_page() {
         ["Recency in days", "30", "31", "92", "0", "729"]
     );
     assert_eq!(labels("frequency")[..2], ["Orders", "2"]);
-    assert_eq!(labels("monetary"), ["Amount", "106.08", "1,235", "43.39"]);
+    assert_eq!(
+        labels("monetary")[..4],
+        ["Amount", "106.08", "1,235", "43.39"]
+    );
     let tiers = labels("tiers");
     assert!(
         tiers[1].starts_with("1 Everybody who") && tiers[1].ends_with('…'),
