@@ -11,7 +11,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::{Database, FaceInfo, ID, Stretch, Style};
 use resvg::usvg::{FontResolver, Options, Tree};
 
-/// Latin, Greek and Cyrillic letters of DejaVu Sans; its licence lies beside it.
+/// Latin, Greek and Cyrillic letters; whose font it is, and its licence, lie beside it.
 const OURS: &[u8] = include_bytes!("font/DejaVuSans-latin.ttf");
 /// Pixels for each unit of an SVG: sharp on the screens of today.
 const SCALE: f32 = 2.0;
