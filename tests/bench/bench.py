@@ -40,6 +40,7 @@ class Contestant(NamedTuple):
 
 CONTESTANTS = (
     Contestant("group_by", "polars group_by alone", peer="group_by.py"),
+    Contestant("group_by_write", "polars group_by, sort, and a table like assignments.parquet ⁴", peer="group_by_write.py"),
     Contestant("check", "tiermill check (load alone)", arguments=("check",)),
     Contestant("run_5", "tiermill run --k 5", arguments=("run", "--k", "5", "--n-runs", "10")),
     Contestant("run_auto", "tiermill run --k auto", arguments=("run", "--k", "auto", "--n-runs", "10")),

@@ -17,24 +17,29 @@ ratios hold.
 ¹ In float32, from k-means++, until an iteration gains less than a hundred-thousandth.
 ² The best of linfa-clustering's ten runs, taken by tiermill to a fixed point on all customers, and the whole run around it.
 ³ Once, in the first round.
+⁴ 16 columns of those names and types, customers in order, zstd level 1, synced; tiers are quarters of the amount. What is left of a goal that is
+set against the group_by alone when loading and publishing are polars' own.
 """
 
 
 class Goal(NamedTuple):
-    """A ratio of one figure of two contestants, and its bound: at most, or at least."""
+    """A ratio of one figure of two contestants, and its bound: at most, or at least; none where it is only told."""
 
     what: str
     above: str
     below: str
     figure: str
-    bound: float
+    bound: float | None
     at_least: bool = False
 
     def holds(self, ratio: float) -> bool:
+        if self.bound is None:
+            return True
         return self.bound <= ratio if self.at_least else ratio <= self.bound
 
 
 GOALS = (
+    Goal("polars group_by, sort and a written table ÷ polars group_by alone", "group_by_write", "group_by", "seconds", None),
     Goal("`run --k auto` ÷ polars group_by alone", "run_auto", "group_by", "seconds", 1.5),
     Goal("search for k: polars + scikit-learn ÷ `run --k auto`", "sweep", "run_auto", "seconds", 60, True),
     Goal("k = 5: polars + scikit-learn ÷ `run --k 5`", "polars_sklearn", "run_5", "seconds", 8, True),
@@ -97,14 +102,14 @@ def contestants(entries: dict[str, Entry]) -> str:
 def goals(entries: dict[str, Entry]) -> str:
     rows = []
     for goal in GOALS:
-        bound = f"{'≥' if goal.at_least else '≤'} {goal.bound}"
+        bound = "" if goal.bound is None else f"{'≥' if goal.at_least else '≤'} {goal.bound}"
         if goal.above not in entries or goal.below not in entries:
             rows.append([goal.what, bound, "", "", "not measured"])
             continue
         figures = [goal.figure, "bare"] if goal.figure == "seconds" else [goal.figure]
         ratios = [getattr(entries[goal.above], figure) / getattr(entries[goal.below], figure) for figure in figures]
         shown = [f"{ratio:.6f}" if goal.figure == "inertia" else f"{ratio:.2f}" for ratio in ratios]
-        met = "yes" if all(goal.holds(ratio) for ratio in ratios) else "**no**"
+        met = "" if goal.bound is None else "yes" if all(goal.holds(ratio) for ratio in ratios) else "**no**"
         rows.append([goal.what, bound, *shown, *[""] * (2 - len(shown)), met])
     return table(["ratio", "goal", "measured", "without Python's start", "met"], rows)
 

@@ -310,6 +310,16 @@ def says_what_it_can(checks, page, path):
     checks.that("long names of sets make no page wider", inner[0] <= inner[1], str(inner))
 
 
+def tells_exact_days(checks, page, path):
+    """Where recency has hours, no day is rounded down, and nobody says that days are whole."""
+    for lang, whole, days in (("en", "Orders are whole", "Days and orders"), ("zh", "订单数为整数", "天数与订单数")):
+        page.open(path, f"#lang={lang}")
+        lead = page.find("#thresholds .lead").text
+        checks.that("only orders are called whole", whole in lead and days not in lead, lead)
+    ends = page.js("return [...document.querySelectorAll('#thresholds details')].slice(0, 2).map(one => [...one.querySelectorAll('tbody td:nth-child(3)')].map(cell => cell.textContent).join(' '))")
+    checks.that("days have their fraction, orders have none", "." in ends[0] and "." not in ends[1], str(ends))
+
+
 def speaks_chinese(checks, page, path, earlier, breaks):
     """What the run says in English is said in Chinese, or marked as English."""
     page.open(path, "#lang=zh&theme=light")
@@ -443,11 +453,12 @@ def prepare(folder):
     odd.with_columns(last.alias("date"), pl.col("amount") * sign).write_parquet(folder / "odd.parquet")
     tiermill(folder, "run", "--input", "odd.parquet", *COLUMNS[2:], "--as-of", "1998-07-01", "--refunds", "keep", "--quiet", "--k", "4", "--out", "odd")
     rows = pl.read_parquet(ROOT / "data" / "cdnow.parquet").head(20_000).rename({"amount": "<script>alert(1)</script>"})
-    rows.write_parquet(folder / "hostile.parquet")
+    hour = pl.duration(hours=pl.int_range(pl.len()) % 24)
+    rows.with_columns(pl.col("date").cast(pl.Datetime("us")) + hour).write_parquet(folder / "hostile.parquet")
     names = json.dumps([name for name in HOSTILE if "'" not in name] + [HOSTILE[2]], ensure_ascii=False)
     (folder / "hostile.toml").write_text(
         "[input]\ninput = 'hostile.parquet'\ncustomer = 'customer_id'\ntime = 'date'\namount = '\"<script>alert(1)</script>\"'\n"
-        f"[rfm]\ncount = 'days'\n[cluster]\nk = 5\n[tiers]\ntier-names = {names}\n[output]\nout = 'hostile'\n",
+        f"[rfm]\ncount = 'days'\nrecency = 'exact'\n[cluster]\nk = 5\n[tiers]\ntier-names = {names}\n[output]\nout = 'hostile'\n",
         encoding="utf-8",
     )
     tiermill(folder, "run", "--config", "hostile.toml", "--quiet")
@@ -483,6 +494,7 @@ def main():
             checks.group("speaks Chinese", speaks_chinese, page, folder / "page" / "report.html", earlier, (folder / "breaks" / "current").resolve() / "report.html")
             checks.group("prints", prints, page, folder / "page" / "report.html")
             checks.group("resists", resists, page, (folder / "hostile" / "current").resolve() / "report.html")
+            checks.group("tells exact days", tells_exact_days, page, (folder / "hostile" / "current").resolve() / "report.html")
             checks.group("reachable", reachable, page, folder / "page" / "report.html")
             if arguments.shots:
                 shots(page, folder / "page" / "report.html", arguments.shots)
