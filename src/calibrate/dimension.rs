@@ -110,6 +110,12 @@ impl Schemes {
         }
     }
 
+    /// The entry of a scheme with so many bands or, where there are too few values for them, with the most that it has below.
+    pub fn entry_up_to(&self, scheme: &str, bands: usize) -> Option<&Entry> {
+        let mut fewer = (2..=bands).rev();
+        fewer.find_map(|bands| self.entry(scheme, bands))
+    }
+
     /// The entry of a scheme with so many bands.
     pub fn entry(&self, scheme: &str, bands: usize) -> Option<&Entry> {
         let (_, entries) = self.all().into_iter().find(|&(name, _)| name == scheme)?;

@@ -149,9 +149,8 @@ fn greatest(customers: &Customers) -> [f64; 3] {
 /// The cut points for so many bands. Where there are too few values for them, those of fewer bands, the last one repeated: the
 /// best score stays what it is, and those before it are given to nobody.
 fn cuts(schemes: &Schemes, scheme: &str, bands: usize) -> Option<Vec<f64>> {
-    let fewer = (2..=bands).rev();
-    let mut found = fewer.filter_map(|bands| schemes.entry(scheme, bands));
-    let mut cuts = found.next()?.rounded.cut_points.clone();
+    let entry = schemes.entry_up_to(scheme, bands)?;
+    let mut cuts = entry.rounded.cut_points.clone();
     let last = *cuts.last()?;
     cuts.resize(bands - 1, last);
     Some(cuts)
@@ -242,10 +241,7 @@ fn elbow(dimensions: &Dimensions, scheme: &str, min_share: f64) -> (usize, Strin
 /// The smallest share of the customers that a band of any dimension holds, cut as [`cuts`] does.
 fn thinnest(dimensions: &Dimensions, scheme: &str, bands: usize) -> f64 {
     let all = dimensions.all().into_iter();
-    let found = all.filter_map(|(_, schemes)| {
-        let mut fewer = (2..=bands).rev();
-        fewer.find_map(|bands| schemes.entry(scheme, bands))
-    });
+    let found = all.filter_map(|(_, schemes)| schemes.entry_up_to(scheme, bands));
     let shares = found.flat_map(|entry| {
         let customers = &entry.rounded.customers;
         let all: u64 = customers.iter().sum();

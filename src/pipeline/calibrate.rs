@@ -204,8 +204,7 @@ fn thin_bands(calibration: &Calibration, min_share: f64) -> Option<Warning> {
     let mut thin = Vec::new();
     for (feature, schemes) in calibration.dimensions.all() {
         // As the thresholds themselves: where there are too few values, those of fewer bands.
-        let mut fewer = (2..=chosen.bands).rev();
-        let Some(entry) = fewer.find_map(|bands| schemes.entry(&chosen.scheme, bands)) else {
+        let Some(entry) = schemes.entry_up_to(&chosen.scheme, chosen.bands) else {
             continue;
         };
         for (at, &customers) in entry.rounded.customers.iter().enumerate() {

@@ -630,6 +630,12 @@ fn a_band_of_hardly_anybody_is_told() {
 #[test]
 fn a_third_band_of_hardly_anybody_is_not_taken() {
     let work = Workdir::new();
+    let help = work.tiermill("calibrate --help").success().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("[default: natural breaks 2, or 3 where a third is worth it; quantiles 5;"),
+        "{help}"
+    );
     let flags = cdnow_flags();
     let chosen = |more: &str| {
         let command = format!(

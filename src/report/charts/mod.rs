@@ -168,7 +168,7 @@ fn histogram(document: &Value, cells: &Cells, dimension: usize) -> String {
 }
 
 /// Bars of the customers up to each end, the first from `left`: narrow ones are put together, but not across a cut (`true`), or
-/// one price that many paid would be higher than all the rest.
+/// one price that many paid would be higher than all the rest. One that a cut ends early is as high as if it were not narrow.
 fn bars(left: f64, ends: &[(f64, bool)], customers: &[u64]) -> String {
     let mut bars: Vec<(f64, f64, u64)> = Vec::new();
     let mut open = (left, 0);
@@ -236,18 +236,18 @@ fn is_whole(tiers: &[Value], dimension: usize) -> bool {
 /// A cut point as people read it: among whole numbers up to 2.87 is up to 2; amounts have cents below 1,000.
 fn said(dimension: usize, whole: bool, cut: f64) -> String {
     let value = if whole { cut.floor() } else { cut };
-    let digits = match dimension {
-        _ if value.fract() == 0.0 => 0,
-        2 if 1_000.0 <= value.abs() => 0,
-        _ => 2,
+    let is_long = dimension == 2 && 1_000.0 <= value.abs();
+    let (digits, scale) = if value.fract() == 0.0 || is_long {
+        (0, 1.0)
+    } else {
+        (2, 100.0)
     };
     // Halves go away from zero, as on the page: `format!` would take them to the even neighbour.
-    let scale = 10_f64.powi(digits);
     let value = match (value.abs() * 8.0).fract() {
         0.0 if value.abs() < 1e15 => (value * scale).round() / scale,
         _ => value,
     };
-    let text = format!("{:.*}", usize::from(digits == 2) * 2, value.abs());
+    let text = format!("{:.digits$}", value.abs());
     let (integer, cents) = text.split_at(text.find('.').unwrap_or(text.len()));
     // A day has no cents: 4.50 days are 4.5.
     let cents = if dimension == 2 {
