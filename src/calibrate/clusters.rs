@@ -4,6 +4,8 @@
 //! Invariant: the rule file passes its proof, and its fidelity is counted over all customers from the segments that the file
 //! itself gives.
 
+use std::borrow::Cow;
+
 use ndarray::ArrayView2;
 use serde::Serialize;
 use toml::{Table as Toml, Value};
@@ -198,7 +200,7 @@ fn table<'a>(customers: &Customers, tiered: &Tiered<'a>) -> Result<Table<'a>> {
     let k = tiered.tiers.len();
     let columns: Vec<Vec<f64>> = features
         .iter()
-        .map(|&feature| raw(customers, feature))
+        .map(|&feature| raw(customers, feature).map(Cow::into_owned))
         .collect::<Result<_>>()?;
     let bounds = features.iter().map(|&feature| {
         let line = Line::of(customers, feature, (tiered.labels, k))?;

@@ -127,7 +127,7 @@ pub fn calibrate(
     Ok(Calibration {
         as_of: customers.as_of.text.clone(),
         customers: customers.len() as u64,
-        revenue: customers.revenue_where(|_| true),
+        revenue: customers.total_revenue(),
         level: LEVEL,
         resamples: resampling.resamples,
         thresholds: thresholds(customers, &dimensions, wanted)?,

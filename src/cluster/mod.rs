@@ -127,11 +127,12 @@ fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
         .par_iter()
         .map(|solved| quality::measure(&measured, solved, &mean))
         .collect();
-    add_stability(&sketched.sketch, &solutions, (&mut k_table, config.seed));
+    let wide = sketched.sketch.coarser(CLOUD_CELLS);
+    add_stability(&wide, &solutions, (&mut k_table, config.seed));
     let choice = choose_k(&sketched.sketch, &k_table, config, distinct);
     let solved = solutions.swap_remove(choice.index);
     let mut warnings = choice.warnings;
-    warnings.extend(doubts(&sketched.sketch, &solved, config));
+    warnings.extend(doubts(&wide, &solved, config));
     let shape = if mixtures.is_empty() {
         Shape::Centroids
     } else {
@@ -190,7 +191,7 @@ fn solve_all(
     Ok((solutions, mixtures))
 }
 
-/// What speaks against believing in these clusters.
+/// What speaks against believing in these clusters, of which the sketch has [`CLOUD_CELLS`].
 fn doubts(sketch: &Sketch, solved: &Solved, config: &ClusterConfig) -> Vec<Warning> {
     let still_moving = || {
         let iterations = config.max_iter;
@@ -198,7 +199,7 @@ fn doubts(sketch: &Sketch, solved: &Solved, config: &ClusterConfig) -> Vec<Warni
             format!("k-means was still moving after {iterations} iterations; raise `max-iter`");
         Warning::new("not_converged", message)
     };
-    let cells = Points::of_cells(&sketch.coarser(CLOUD_CELLS));
+    let cells = Points::of_cells(sketch);
     let gaps = resample::gaps(&cells, &CLOUD_KS, config.seed);
     let moving = (!solved.converged).then(still_moving);
     moving.into_iter().chain(choose::structure(&gaps)).collect()

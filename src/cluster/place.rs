@@ -4,9 +4,12 @@
 //! Invariant: a pure function of the row and the clusters: the same for a customer alone and among millions, tonight and
 //! tomorrow.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use rayon::slice::ParallelSliceMut;
 
 use super::bands::BandGrid;
+use super::kmeans::{Columns, Nearest};
 use super::mixture::{Likelihoods, Mixture};
 use super::nearest;
 
@@ -57,6 +60,62 @@ impl Placer {
     }
 }
 
+impl Placer {
+    /// [`Self::place`] for every row of a matrix.
+    pub fn place_all(&self, matrix: ArrayView2<'_, f64>) -> (Vec<u32>, Vec<f32>) {
+        const BLOCK: usize = 4_096;
+        let n = matrix.nrows();
+        let (mut clusters, mut margins) = (vec![0; n], vec![0.0; n]);
+        let blocks = matrix.axis_chunks_iter(Axis(0), BLOCK).into_par_iter();
+        let found = clusters
+            .par_chunks_mut(BLOCK)
+            .zip(margins.par_chunks_mut(BLOCK));
+        blocks.zip(found).for_each(|(rows, (clusters, margins))| {
+            if let Self::Nearest(centroids) = self
+                && let Some(places) = centroids.as_slice()
+            {
+                place_nearest(rows, places, (clusters, margins));
+            } else {
+                let found = clusters.iter_mut().zip(margins);
+                for (row, (cluster, margin)) in rows.outer_iter().zip(found) {
+                    (*cluster, *margin) = self.place(row);
+                }
+            }
+        });
+        (clusters, margins)
+    }
+}
+
+/// What [`Placer::place`] gives for the nearest of some places, to the bit.
+fn place_nearest(
+    rows: ArrayView2<'_, f64>,
+    places: &[f64],
+    (clusters, margins): (&mut [u32], &mut [f32]),
+) {
+    let (n, n_features) = rows.dim();
+    let mut columns = vec![0.0; n * n_features];
+    for (row, values) in rows.outer_iter().enumerate() {
+        for (feature, &value) in values.iter().enumerate() {
+            columns[feature * n + row] = value;
+        }
+    }
+    let (mut first, mut second) = (vec![0.0; n], vec![0.0; n]);
+    let points = Columns {
+        n_features,
+        coordinates: &columns,
+        n,
+    };
+    let found = Nearest {
+        labels: clusters,
+        first: &mut first,
+        second: Some(&mut second),
+    };
+    points.nearest(places, found);
+    for (margin, (first, second)) in margins.iter_mut().zip(first.iter().zip(&second)) {
+        *margin = of_distances(first.sqrt(), second.sqrt());
+    }
+}
+
 /// (d₂ − d₁) / (d₂ + d₁) for the distances to the nearest and second nearest centroid.
 #[expect(
     clippy::cast_possible_truncation,
@@ -69,5 +128,29 @@ fn of_distances(first: f64, second: f64) -> f32 {
     } else {
         // One centroid alone has no border; two centroids on one spot have nothing else.
         f32::from(u8::from(second.is_infinite()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rows_at_once_are_placed_like_each_alone() {
+        for d in [1, 3, 4] {
+            let number =
+                |row: usize, column: usize| ((row * 7 + column * 3) as f64 * 0.37).sin() * 3.0;
+            let matrix = Array2::from_shape_fn((9_001, d), |(row, column)| number(row, column));
+            for k in [1, 2, 6] {
+                let rows: Vec<usize> = (100..100 + k).collect();
+                let centroids = matrix.select(Axis(0), &rows);
+                let placer = Placer::Nearest(centroids);
+                let (clusters, margins) = placer.place_all(matrix.view());
+                for (row, found) in matrix.outer_iter().zip(clusters.into_iter().zip(margins)) {
+                    let (cluster, margin) = placer.place(row);
+                    assert_eq!((found.0, found.1.to_bits()), (cluster, margin.to_bits()));
+                }
+            }
+        }
     }
 }

@@ -207,7 +207,7 @@ pub fn compare(
     let (random, random_b) = random::floors(space, (a, &of_a), (b, &of_b), seed);
     let comparison = Comparison {
         customers: customers.len() as u64,
-        revenue: customers.revenue_where(|_| true),
+        revenue: customers.total_revenue(),
         a: a.name.clone(),
         b: b.name.clone(),
         agreement: agreement(&cross_table),

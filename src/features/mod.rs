@@ -12,7 +12,9 @@ mod scale;
 pub mod sketch;
 mod transform;
 
-use ndarray::{Array2, ArrayView1, Zip};
+use std::borrow::Cow;
+
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,7 @@ use crate::config::{Feature, FeatureConfig, Scale, Transform};
 use crate::error::{Error, Result, Warning};
 use crate::load::Customers;
 
+use transform::Forward;
 pub use transform::{power, power_inverse, power_lambda, skewness};
 
 /// Rows that are looked at together.
@@ -54,12 +57,7 @@ pub struct Fitted {
 impl Fitted {
     /// The column value of a raw value, dimensionless.
     pub fn apply(&self, raw: f64) -> f64 {
-        let transformed = self.transformed(raw);
-        let position = match &self.quantiles {
-            Some(quantiles) => scale::position(quantiles, transformed),
-            None => transformed,
-        };
-        (position - self.center) / self.spread * self.weight
+        self.scaled(self.transformed(raw))
     }
 
     /// The raw value that has a column value, in the unit of the feature.
@@ -74,11 +72,23 @@ impl Fitted {
 
     /// The value after clipping and transform, before scaling.
     fn transformed(&self, raw: f64) -> f64 {
-        let clipped = match self.winsor {
-            Some([low, high]) => raw.clamp(low, high),
-            None => raw,
+        transform::forward(self.transform, self.lambda, clipped(self.winsor, raw))
+    }
+
+    /// The column value of a transformed value. Adding 0 turns −0 into 0: both are the same point.
+    fn scaled(&self, transformed: f64) -> f64 {
+        let position = match &self.quantiles {
+            Some(quantiles) => scale::position(quantiles, transformed),
+            None => transformed,
         };
-        transform::forward(self.transform, self.lambda, clipped)
+        (position - self.center) / self.spread * self.weight + 0.0
+    }
+}
+
+fn clipped(winsor: Option<[f64; 2]>, raw: f64) -> f64 {
+    match winsor {
+        Some([low, high]) => raw.clamp(low, high),
+        None => raw,
     }
 }
 
@@ -97,44 +107,55 @@ pub struct Features {
 /// [`Error::NoFeature`] for a feature that the customers do not have, [`Error::NotFinite`] for a value that is no number,
 /// [`Error::NotScalable`] for one whose square is none, [`Error::TooFewCustomers`] below two customers.
 pub fn fit(customers: &Customers, configs: &[FeatureConfig]) -> Result<Features> {
+    fit_columns(customers, configs).map(|(features, _)| features)
+}
+
+/// [`fit`] and the [`matrix`] that comes of it, to the bit: what both compute is computed once.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_transform(
+    customers: &Customers,
+    configs: &[FeatureConfig],
+) -> Result<(Features, Array2<f64>)> {
+    let (features, transformed) = fit_columns(customers, configs)?;
+    let matrix = scaled(customers.len(), &features.columns, &transformed);
+    Ok((features, matrix))
+}
+
+/// Fits the columns; with the transformed values of each.
+fn fit_columns(
+    customers: &Customers,
+    configs: &[FeatureConfig],
+) -> Result<(Features, Vec<Vec<f64>>)> {
     if customers.len() < 2 {
         return Err(Error::TooFewCustomers {
             found: customers.len(),
         });
     }
-    // Column by column side by side: each is added up in the order of the customers.
-    let fitted: Vec<Result<(Fitted, Option<Warning>)>> = configs
-        .par_iter()
-        .map(|config| {
-            let (column, warning) = fit_column(config, raw(customers, config.feature)?);
-            check_scalable(customers, &column)?;
-            Ok((column, warning))
-        })
-        .collect();
     let mut features = Features {
         columns: Vec::with_capacity(configs.len()),
         warnings: Vec::new(),
     };
-    for fitted in fitted {
-        let (column, warning) = fitted?;
+    let mut transformed = Vec::with_capacity(configs.len());
+    for config in configs {
+        let raw = raw(customers, config.feature)?;
+        let (column, values, warning) = fit_column(config, &raw);
+        check_scalable(customers, (&column, &raw))?;
         features.columns.push(column);
         features.warnings.extend(warning);
+        transformed.push(values);
     }
-    Ok(features)
+    Ok((features, transformed))
 }
 
 /// Refuses a column whose values are so large that what is computed from them is no number any more.
-fn check_scalable(customers: &Customers, column: &Fitted) -> Result<()> {
-    let raw = raw(customers, column.name)?;
+fn check_scalable(customers: &Customers, (column, raw): (&Fitted, &[f64])) -> Result<()> {
     let measures = column.center.is_finite() && column.spread.is_finite() && 0.0 < column.spread;
     // A column rises with its values: where both ends are numbers, all are.
-    let least = raw.iter().copied().fold(f64::INFINITY, f64::min);
-    let greatest = raw.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if measures
-        && [least, greatest]
-            .iter()
-            .all(|&end| column.apply(end).is_finite())
-    {
+    let (least, greatest) = scale::ends(raw);
+    let is_number = |end: f64| column.apply(end).is_finite();
+    if measures && is_number(least) && is_number(greatest) {
         return Ok(());
     }
     let size = |&(_, value): &(usize, &f64)| value.abs();
@@ -154,22 +175,23 @@ fn check_scalable(customers: &Customers, column: &Fitted) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::NoFeature`], [`Error::NotFinite`].
-pub fn raw(customers: &Customers, feature: Feature) -> Result<Vec<f64>> {
-    let values: Vec<f64> = match feature {
-        Feature::RecencyDays => customers.recency_days.clone(),
-        Feature::Frequency => customers.frequency.par_iter().map(|&orders| orders as f64).collect(),
-        Feature::Monetary => customers.monetary.clone(),
-        Feature::TenureDays => customers.tenure_days.clone().ok_or_else(|| Error::NoFeature {
+pub fn raw(customers: &Customers, feature: Feature) -> Result<Cow<'_, [f64]>> {
+    let values: Cow<'_, [f64]> = match feature {
+        Feature::RecencyDays => Cow::from(&customers.recency_days),
+        Feature::Frequency => customers.frequency.par_iter().map(|&orders| orders as f64).collect::<Vec<f64>>().into(),
+        Feature::Monetary => Cow::from(&customers.monetary),
+        Feature::TenureDays => Cow::from(customers.tenure_days.as_ref().ok_or_else(|| Error::NoFeature {
             feature: feature.as_str(),
             hint: "the customer table has no first orders; set `tenure-column`, or leave `tenure_days` out of `features`"
                 .to_owned(),
-        })?,
+        })?),
         Feature::Aov => customers
             .revenue
             .par_iter()
             .zip(&customers.frequency)
             .map(|(&units, &orders)| crate::load::from_fixed(units.into(), customers.decimals) / orders as f64)
-            .collect(),
+            .collect::<Vec<f64>>()
+            .into(),
     };
     let finite = |values: &[f64]| {
         values
@@ -193,48 +215,62 @@ pub fn raw(customers: &Customers, feature: Feature) -> Result<Vec<f64>> {
 /// # Errors
 /// As [`raw`].
 pub fn matrix(customers: &Customers, columns: &[Fitted]) -> Result<Array2<f64>> {
-    let mut matrix = Array2::zeros((customers.len(), columns.len()));
-    for (column, fitted) in columns.iter().enumerate() {
-        let raw = raw(customers, fitted.name)?;
-        Zip::from(matrix.column_mut(column))
-            .and(ArrayView1::from(&raw))
-            // Adding 0 turns −0 into 0: both are the same point.
-            .par_for_each(|cell, &value| *cell = fitted.apply(value) + 0.0);
+    let transformed = columns.iter().map(|column| {
+        let raw = raw(customers, column.name)?;
+        let forward = Forward::new(column.transform, column.lambda, raw.len());
+        Ok(forward.all(&raw, column.winsor))
+    });
+    let transformed: Vec<Vec<f64>> = transformed.collect::<Result<_>>()?;
+    Ok(scaled(customers.len(), columns, &transformed))
+}
+
+/// The matrix of transformed columns.
+fn scaled(n: usize, columns: &[Fitted], transformed: &[Vec<f64>]) -> Array2<f64> {
+    let d = columns.len();
+    let mut matrix = Array2::zeros((n, d));
+    if let Some(cells) = matrix.as_slice_mut() {
+        let blocks = cells.par_chunks_mut(BLOCK * d.max(1)).enumerate();
+        blocks.for_each(|(block, rows)| {
+            for (feature, (column, values)) in columns.iter().zip(transformed).enumerate() {
+                let values = &values[block * BLOCK..];
+                for (row, &value) in rows.chunks_exact_mut(d).zip(values) {
+                    row[feature] = column.scaled(value);
+                }
+            }
+        });
     }
-    Ok(matrix)
+    matrix
 }
 
 /// Values as the quantile scale would have them.
 pub fn quantile_positions(mut values: Vec<f64>) -> Vec<f64> {
-    let raw = values.clone();
-    let scaled = scale::fit(Scale::Quantile, &mut values);
-    match scaled.quantiles {
-        Some(quantiles) => raw
-            .iter()
-            .map(|&value| scale::position(&quantiles, value))
-            .collect(),
-        None => raw,
-    }
-}
-
-fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>) -> (Fitted, Option<Warning>) {
-    let winsor = config.winsorise.map(|share| {
-        let mut sorted = raw.clone();
-        sorted.par_sort_unstable_by(f64::total_cmp);
-        [
-            quantile::type7(&sorted, share),
-            quantile::type7(&sorted, 1.0 - share),
-        ]
-    });
-    if let Some([low, high]) = winsor {
-        for value in &mut raw {
-            *value = value.clamp(low, high);
+    let scaled = scale::fit(Scale::Quantile, &values);
+    if let Some(quantiles) = scaled.quantiles {
+        for value in &mut values {
+            *value = scale::position(&quantiles, *value);
         }
     }
-    let lambda = (config.transform == Transform::YeoJohnson).then(|| power_lambda(&raw));
-    raw.par_iter_mut()
-        .for_each(|value| *value = transform::forward(config.transform, lambda, *value));
-    let scaled = scale::fit(config.scale, &mut raw);
+    values
+}
+
+/// One column, with its transformed values.
+fn fit_column(config: &FeatureConfig, raw: &[f64]) -> (Fitted, Vec<f64>, Option<Warning>) {
+    let winsor = config.winsorise.map(|share| {
+        let levels = [share, 1.0 - share];
+        let ends = quantile::type7_of_any(&mut raw.to_vec(), &levels);
+        [ends[0], ends[1]]
+    });
+    let clip = || raw.iter().map(|&value| clipped(winsor, value)).collect();
+    let lambda = (config.transform == Transform::YeoJohnson).then(|| {
+        let raw = if winsor.is_none() {
+            Cow::from(raw)
+        } else {
+            Cow::Owned(clip())
+        };
+        power_lambda(&raw)
+    });
+    let transformed = Forward::new(config.transform, lambda, raw.len()).all(raw, winsor);
+    let scaled = scale::fit(config.scale, &transformed);
     let warning = scaled.constant.then(|| {
         let clipped = if winsor.is_some() {
             " after winsorising"
@@ -261,5 +297,5 @@ fn fit_column(config: &FeatureConfig, mut raw: Vec<f64>) -> (Fitted, Option<Warn
         winsorise: config.winsorise,
         quantiles: scaled.quantiles,
     };
-    (fitted, warning)
+    (fitted, transformed, warning)
 }

@@ -3,7 +3,10 @@
 //! In: the transformed values of one feature. Out: center and spread, or the quantiles that positions are read from.
 //! Invariant: sums run in the order of the customers, so that they do not depend on the number of threads.
 
-use super::quantile::{median, type7, type7_step};
+use rayon::prelude::*;
+
+use super::BLOCK;
+use super::quantile::{type7, type7_of_any, type7_step};
 use crate::config::Scale;
 
 /// Levels of the quantile scale (scikit-learn's `QuantileTransformer` has as many).
@@ -18,12 +21,11 @@ pub(super) struct Scaled {
     pub(super) constant: bool,
 }
 
-/// Fits a scale; leaves `values` sorted where that was needed.
+/// Fits a scale.
 ///
 /// Formulas as scikit-learn's `StandardScaler`, `RobustScaler`, `MinMaxScaler` and `QuantileTransformer`.
-pub(super) fn fit(scale: Scale, values: &mut [f64]) -> Scaled {
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+pub(super) fn fit(scale: Scale, values: &[f64]) -> Scaled {
+    let (low, high) = ends(values);
     let plain = |center: f64, spread: f64| Scaled {
         center,
         spread,
@@ -44,16 +46,17 @@ pub(super) fn fit(scale: Scale, values: &mut [f64]) -> Scaled {
         }
         Scale::Minmax => plain(low, high - low),
         Scale::Robust => {
-            values.sort_unstable_by(f64::total_cmp);
-            let range = type7(values, 0.75) - type7(values, 0.25);
+            let quartiles = type7_of_any(&mut values.to_vec(), &[0.25, 0.5, 0.75]);
+            let range = quartiles[2] - quartiles[0];
             // Half the customers can share one value; then the whole range is the next honest measure.
-            plain(median(values), if 0.0 < range { range } else { high - low })
+            plain(quartiles[1], if 0.0 < range { range } else { high - low })
         }
         Scale::Quantile => {
-            values.sort_unstable_by(f64::total_cmp);
-            let levels = values.len().min(LEVELS);
+            let mut sorted = values.to_vec();
+            sorted.par_sort_unstable_by(f64::total_cmp);
+            let levels = sorted.len().min(LEVELS);
             let quantiles = (0..levels)
-                .map(|level| type7_step(values, level, levels - 1))
+                .map(|level| type7_step(&sorted, level, levels - 1))
                 .collect();
             Scaled {
                 quantiles: Some(quantiles),
@@ -63,16 +66,59 @@ pub(super) fn fit(scale: Scale, values: &mut [f64]) -> Scaled {
     }
 }
 
+/// Least and greatest value.
+pub(super) fn ends(values: &[f64]) -> (f64, f64) {
+    let ends = |(least, greatest): (f64, f64), value: (f64, f64)| {
+        (least.min(value.0), greatest.max(value.1))
+    };
+    let nothing = (f64::INFINITY, f64::NEG_INFINITY);
+    let blocks = values.par_chunks(BLOCK);
+    let blocks = blocks.map(|block| block.iter().fold(nothing, |all, &v| ends(all, (v, v))));
+    blocks.reduce(|| nothing, ends)
+}
+
 /// Mean and population deviation, by two passes.
 pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let (squares, rest) = values.iter().fold((0.0, 0.0), |(squares, rest), value| {
-        let d = value - mean;
-        (squares + d * d, rest + d)
+    let [sum] = sums(values, |value| [value]);
+    let mean = sum / n;
+    let [squares, rest] = sums(values, |value| {
+        [(value - mean) * (value - mean), value - mean]
     });
     // The second term takes out what rounding left in the mean (Chan, Golub, LeVeque 1983).
     (mean, ((squares - rest * rest / n) / n).sqrt())
+}
+
+/// Sums of terms of the values: block by block, in each of them in eight sums that can be added to at once. The order is
+/// fixed, whatever the number of threads.
+fn sums<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Sync) -> [f64; N] {
+    const LANES: usize = 8;
+    let of_block = |block: &[f64]| {
+        let mut lanes = [[0.0; LANES]; N];
+        let (eights, rest) = block.as_chunks::<LANES>();
+        for eight in eights {
+            for (lane, &value) in eight.iter().enumerate() {
+                for (sums, term) in lanes.iter_mut().zip(terms(value)) {
+                    sums[lane] += term;
+                }
+            }
+        }
+        let mut sums = lanes.map(|lanes| lanes.iter().sum::<f64>());
+        for &value in rest {
+            for (sum, term) in sums.iter_mut().zip(terms(value)) {
+                *sum += term;
+            }
+        }
+        sums
+    };
+    let blocks: Vec<[f64; N]> = values.par_chunks(BLOCK).map(of_block).collect();
+    let mut all = [0.0; N];
+    for block in blocks {
+        for (sum, term) in all.iter_mut().zip(block) {
+            *sum += term;
+        }
+    }
+    all
 }
 
 /// Where a value lies among ascending quantiles, 0 to 1. Equal quantiles give the middle of their levels, as

@@ -41,6 +41,63 @@ impl FromIterator<i128> for Exact {
     }
 }
 
+/// Amounts of a float column in units of 10^-`decimals`, rounded half away from zero; null where there is no amount, and where 64
+/// bits have no room for it.
+///
+/// # Errors
+/// What polars says of a column that holds no floats.
+pub(super) fn of_floats(amounts: &Column, decimals: u32) -> PolarsResult<Column> {
+    const BEYOND: f64 = -(i64::MIN as f64);
+    let factor = 10_f64.powi(decimals.cast_signed());
+    let amounts = amounts.as_materialized_series().f64()?.rechunk();
+    let fits = |scaled: f64| (-BEYOND..BEYOND).contains(&scaled);
+    let mut all_fit = amounts.null_count() == 0;
+    let values = amounts.downcast_as_array().values();
+    let units: Vec<i64> = values
+        .iter()
+        .map(|&amount| {
+            let scaled = amount * factor;
+            all_fit &= fits(scaled);
+            half_away(scaled)
+        })
+        .collect();
+    let name = amounts.name().clone();
+    if all_fit {
+        return Ok(Int64Chunked::from_vec(name, units).into_column());
+    }
+    let units = amounts.iter().zip(units);
+    let units = units.map(|(amount, units)| {
+        let amount = amount.filter(|amount| fits(amount * factor));
+        amount.map(|_| units)
+    });
+    Ok(Int64Chunked::from_iter_options(name, units).into_column())
+}
+
+/// The nearest whole number, of two the one farther from zero, as [`f64::round`] has it; without the call that this is on processors
+/// that have no instruction for it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what does not fit is not asked for"
+)]
+fn half_away(number: f64) -> i64 {
+    let whole = number as i64;
+    // Exact: beyond 2^52 there is nothing behind the point.
+    let rest = number - whole as f64;
+    whole
+        .wrapping_add(i64::from(0.5 <= rest))
+        .wrapping_sub(i64::from(rest <= -0.5))
+}
+
+/// How many amounts lost decimals when they became units of 10^-`decimals`.
+pub(super) fn rounded(amounts: &[f64], units: &[i64], decimals: u32) -> u64 {
+    /// In units: a float misses its decimal by far less until it has no decimals to lose.
+    const LOST: f64 = 0.01;
+    let factor = 10_f64.powi(decimals.cast_signed());
+    let lost = |(&amount, &units): (&f64, &i64)| LOST < (amount * factor - units as f64).abs();
+    let counts = amounts.iter().zip(units).map(|pair| u64::from(lost(pair)));
+    counts.sum()
+}
+
 /// Totals in units of 10^-`decimals`.
 pub(super) struct Totals {
     pub(super) units: Vec<i64>,
@@ -140,5 +197,61 @@ mod tests {
             spare_decimals([10_i128.pow(30) + 1, 100].into_iter(), 18),
             0
         );
+    }
+
+    #[test]
+    fn floats_are_rounded_half_away_from_zero() {
+        let near = [
+            0.5,
+            1.5,
+            2.5,
+            0.499_999_999_999_999_94,
+            4_503_599_627_370_495.5,
+        ];
+        let steps = (-4_000..4_000).map(|step| f64::from(step) / 8.0);
+        let large = [
+            9e15,
+            9_007_199_254_740_993.0,
+            1e18,
+            9.223_372_036_854_774e18,
+        ];
+        for number in near.into_iter().chain(steps).chain(large) {
+            for number in [number, -number] {
+                assert_eq!(half_away(number) as f64, number.round(), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn amounts_without_room_are_null() {
+        let amounts = [
+            Some(0.005),
+            None,
+            Some(-1.005),
+            Some(f64::NAN),
+            Some(f64::INFINITY),
+            Some(1e17),
+            Some(-92_233_720_368_547_758.08),
+            Some(92_233_720_368_547_758.08),
+            Some(12.34),
+        ];
+        let amounts = Float64Chunked::from_iter_options("amount".into(), amounts.into_iter());
+        let units = of_floats(&amounts.into_column(), 2);
+        let units: Vec<Option<i64>> = units
+            .and_then(|units| Ok(units.i64()?.iter().collect()))
+            .unwrap_or_default();
+        let expected = [
+            Some(1),
+            None,
+            Some(-100),
+            None,
+            None,
+            None,
+            Some(i64::MIN),
+            None,
+        ];
+        assert_eq!(units[..8], expected);
+        assert_eq!(units[8], Some(1_234));
+        assert_eq!(rounded(&[1.0, 1.005, 2.34], &[100, 100, 234], 2), 1);
     }
 }

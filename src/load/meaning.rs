@@ -6,6 +6,7 @@
 use chrono_tz::Tz;
 use polars::prelude::*;
 
+use super::fixed::of_floats;
 use super::moment::Clock;
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -187,10 +188,11 @@ impl Money {
             ),
             dtype if dtype.is_integer() => (amount.cast(DataType::Int64), 0),
             _ if is_float => {
-                let scaled =
-                    amount.cast(DataType::Float64) * lit(10_f64.powi(decimals.cast_signed()));
-                let units = scaled.round(0, RoundMode::HalfAwayFromZero);
-                (units.cast(DataType::Int64), decimals)
+                let units = amount.cast(DataType::Float64).map(
+                    move |amounts| of_floats(&amounts, decimals),
+                    |_, field| Ok(Field::new(field.name().clone(), DataType::Int64)),
+                );
+                (units, decimals)
             }
             other => {
                 return Err(Error::WrongType {

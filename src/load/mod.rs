@@ -118,16 +118,20 @@ impl Customers {
         from_fixed(self.revenue[row].into(), self.decimals)
     }
 
-    /// Total amount of the wanted rows, exact until the last division.
-    pub fn revenue_where(&self, mut wanted: impl FnMut(usize) -> bool) -> f64 {
-        let total: i128 = self
-            .revenue
+    /// Total amount of some customers, exact until the last division.
+    pub fn revenue_of_rows(&self, rows: &[u32]) -> f64 {
+        let total = rows
             .iter()
-            .enumerate()
-            .filter(|&(row, _)| wanted(row))
-            .map(|(_, &units)| i128::from(units))
-            .sum();
-        from_fixed(total, self.decimals)
+            .map(|&row| i128::from(self.revenue[row as usize]));
+        from_fixed(total.sum(), self.decimals)
+    }
+
+    /// Total amount of all customers, exact until the last division.
+    pub fn total_revenue(&self) -> f64 {
+        from_fixed(
+            self.revenue.iter().map(|&units| i128::from(units)).sum(),
+            self.decimals,
+        )
     }
 }
 
@@ -201,8 +205,16 @@ pub fn survey(input: &InputConfig, rfm: &RfmConfig) -> Result<(Loaded, Option<Er
 
 /// A fixed-point number as an f64, the nearest one where its units are not more than 2^53.
 pub(crate) fn from_fixed(units: i128, decimals: u32) -> f64 {
-    // Such units and powers up to 10^22 are exact in f64, so that only the division rounds.
-    units as f64 / 10_f64.powi(decimals.cast_signed())
+    /// Powers of ten that f64 holds exactly, as far as decimals go.
+    const POWERS: [f64; 19] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+        1e17, 1e18,
+    ];
+    let power = POWERS.get(decimals as usize).copied();
+    let power = power.unwrap_or_else(|| 10_f64.powi(decimals.cast_signed()));
+    // Such units and powers are exact in f64, so that only the division rounds. Nearly all units fit into 64 bits, of which
+    // the processor itself makes a float.
+    i64::try_from(units).map_or_else(|_| units as f64, |units| units as f64) / power
 }
 
 /// An id for a message, without the quotes that polars puts around strings.

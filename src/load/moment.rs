@@ -87,6 +87,24 @@ impl Clock {
         }
     }
 
+    /// How many of these times, from the first on, lie on the same calendar day; and that day, in days since 1970.
+    pub(super) fn same_day(self, times: &[i64]) -> (i64, usize) {
+        let Some(&first) = times.first() else {
+            return (0, 0);
+        };
+        let day = self.day(first);
+        let other = match self.zone {
+            None => {
+                // Compared with both ends, and not divided, as they mostly share it.
+                let begin = day.saturating_mul(MICROS_PER_DAY);
+                let end = begin.saturating_add(MICROS_PER_DAY - 1);
+                times.iter().position(|time| !(begin..=end).contains(time))
+            }
+            Some(_) => times.iter().position(|&time| self.day(time) != day),
+        };
+        (day, other.unwrap_or(times.len()))
+    }
+
     /// The calendar day of a moment, in days since 1970.
     fn day(self, micros: i64) -> i64 {
         match self.zone {

@@ -10,19 +10,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use polars::prelude::*;
 use rayon::prelude::*;
 
-use super::fixed::Totals;
+use super::fixed::{Totals, rounded};
 use super::ledger::{Days, Grouped, Ledger, Lines, OrderLine, Row, Who, order_keys};
-use super::moment::{Moment, date_of};
+use super::moment::{Clock, Moment, date_of};
 use super::notes;
 use super::reconcile::Reconciliation;
 use super::rejected::{self, Orderless};
-use super::rows::{DAY, Rows, TIME, UNITS};
+use super::rows::{Rows, TIME, UNITS};
 use super::source::Source;
 use super::{CustomerIds, Customers, Loaded, from_fixed};
 use crate::config::{Count, InputConfig, Monetary, RfmConfig};
 use crate::error::{Error, Result};
 
-const ROUNDED: &str = "__tiermill_rounded";
+const AMOUNTS: &str = "__tiermill_amounts";
 const KEY: &str = "__tiermill_key";
 
 /// Reads an order table.
@@ -161,33 +161,44 @@ pub(super) struct Seen {
 }
 
 /// Counts rows as they pass.
-#[derive(Default)]
 struct Watch {
     rows: AtomicU64,
     rounded: AtomicU64,
     days: Days,
+    refunds_are_no_orders: bool,
+    decimals: u32,
+    with_days: bool,
+    clock: Clock,
 }
 
 impl Watch {
-    fn see(&self, batch: &DataFrame, refunds_are_no_orders: bool) -> PolarsResult<()> {
+    fn over(rows: &Rows, with_days: bool) -> Self {
+        Self {
+            rows: AtomicU64::new(0),
+            rounded: AtomicU64::new(0),
+            days: Days::default(),
+            refunds_are_no_orders: rows.refunds_are_no_orders,
+            decimals: rows.decimals,
+            with_days,
+            clock: rows.clock,
+        }
+    }
+
+    fn see(&self, batch: &DataFrame) -> PolarsResult<()> {
         self.rows
             .fetch_add(batch.height() as u64, Ordering::Relaxed);
-        if let Ok(rounded) = batch.column(ROUNDED) {
-            let rounded = rounded.bool()?.sum().unwrap_or(0);
-            self.rounded.fetch_add(rounded.into(), Ordering::Relaxed);
+        if batch.column(AMOUNTS).is_ok() {
+            let amounts = numbers::<Float64Type>(batch, AMOUNTS)?;
+            let units = numbers::<Int64Type>(batch, UNITS)?;
+            let rounded = rounded(amounts.cont_slice()?, units.cont_slice()?, self.decimals);
+            self.rounded.fetch_add(rounded, Ordering::Relaxed);
         }
-        if let Ok(days) = batch.column(DAY) {
-            let units = batch.column(UNITS)?.as_materialized_series();
-            let refunds = if refunds_are_no_orders {
-                Some(units.lt(0)?.rechunk().into_owned())
-            } else {
-                None
-            };
-            self.days.add(
-                days,
-                numbers::<Int64Type>(batch, TIME)?.cont_slice()?,
-                refunds.as_ref(),
-            )?;
+        if self.with_days {
+            let refunds = self.refunds_are_no_orders.then(|| refunds(batch));
+            let refunds = refunds.transpose()?;
+            let times = numbers::<Int64Type>(batch, TIME)?;
+            self.days
+                .add(self.clock, times.cont_slice()?, refunds.as_deref());
         }
         Ok(())
     }
@@ -208,15 +219,14 @@ fn watched(
     rows: &Rows,
     source: &Source,
     key: Option<Expr>,
-    (watch, with_days): (&Arc<Watch>, bool),
+    watch: &Arc<Watch>,
 ) -> Result<LazyFrame> {
     let mut columns = vec![col(rows.customer.as_str()), col(TIME), col(UNITS)];
     columns.extend(key.map(|key| key.alias(KEY)));
-    columns.extend(rows.is_rounded().map(|rounded| rounded.alias(ROUNDED)));
-    columns.extend(with_days.then(|| rows.day().alias(DAY)));
+    columns.extend(rows.floats().map(|amounts| amounts.alias(AMOUNTS)));
     let usable = rows.all(source)?.filter(rows.usable()).select(columns);
-    let (watch, refunds) = (Arc::clone(watch), rows.refunds_are_no_orders);
-    Ok(for_each(usable, move |batch| watch.see(batch, refunds)))
+    let watch = Arc::clone(watch);
+    Ok(for_each(usable, move |batch| watch.see(batch)))
 }
 
 /// Hands every batch to `work`, on the threads of polars, and on to what follows.
@@ -238,8 +248,8 @@ fn drain(source: &Source, frame: LazyFrame) -> Result<()> {
 
 /// What the rows are, without adding them up.
 pub(super) fn look(rows: &Rows, source: &Source) -> Result<Seen> {
-    let watch = Arc::new(Watch::default());
-    drain(source, watched(rows, source, None, (&watch, true))?)?;
+    let watch = Arc::new(Watch::over(rows, true));
+    drain(source, watched(rows, source, None, &watch)?)?;
     Ok(watch.take())
 }
 
@@ -256,9 +266,9 @@ pub(super) fn group(
         (Count::Orders, Some(order)) => Some(col(order.as_str())),
         (Count::Orders | Count::Rows, _) => None,
     };
-    let watch = Arc::new(Watch::default());
+    let watch = Arc::new(Watch::over(rows, with_days));
     let keyed = key.is_some();
-    let frame = watched(rows, source, key, (&watch, with_days))?;
+    let frame = watched(rows, source, key, &watch)?;
     // Amounts of Decimals are as wide as Decimals are.
     let grouped = match (rows.money.decimal.is_some(), keyed) {
         (false, false) => add_up(rows, source, (frame, who), add_rows::<Int64Type>),
@@ -299,6 +309,17 @@ fn numbers<T: PolarsNumericType>(batch: &DataFrame, name: &str) -> PolarsResult<
     let column = batch.column(name)?.as_materialized_series();
     let column = column.cast(&T::get_static_dtype())?.rechunk();
     column.unpack::<T>().cloned()
+}
+
+/// Which rows of a batch have negative amounts.
+fn refunds(batch: &DataFrame) -> PolarsResult<Vec<bool>> {
+    // Amounts of Decimals are as wide as Decimals are.
+    if *batch.column(UNITS)?.dtype() == DataType::Int128 {
+        let units = numbers::<Int128Type>(batch, UNITS)?;
+        return Ok(units.cont_slice()?.iter().map(|&units| units < 0).collect());
+    }
+    let units = numbers::<Int64Type>(batch, UNITS)?;
+    Ok(units.cont_slice()?.iter().map(|&units| units < 0).collect())
 }
 
 /// Adds rows that are orders of their own.

@@ -16,8 +16,6 @@ use crate::error::{Error, Result};
 
 /// Time in microseconds since 1970 (wall clock, or UTC where the column has a zone), Int64.
 pub(super) const TIME: &str = "__tiermill_time";
-/// Calendar day in the zone of the data, Date.
-pub(super) const DAY: &str = "__tiermill_day";
 /// Amount in units of 10^-decimals, Int64 or Int128; null where there is none or where it does not fit.
 pub(super) const UNITS: &str = "__tiermill_units";
 /// Code of the reason, 0 for a usable row.
@@ -300,16 +298,11 @@ impl Rows {
         }
     }
 
-    /// Holds where the fixed point cuts decimals of an amount; `None` where amounts have none to lose.
-    pub(super) fn is_rounded(&self) -> Option<Expr> {
-        /// In units: a float misses its decimal by far less until it has no decimals to lose.
-        const LOST: f64 = 0.01;
-        let factor = 10_f64.powi(self.decimals.cast_signed());
-        self.money.is_float.then(|| {
-            let scaled = col(AMOUNT).cast(DataType::Float64) * lit(factor);
-            let lost = scaled - col(UNITS).cast(DataType::Float64);
-            lost.abs().gt(lit(LOST))
-        })
+    /// The amounts of which the fixed point may have cut decimals; `None` where they have none to lose.
+    pub(super) fn floats(&self) -> Option<Expr> {
+        self.money
+            .is_float
+            .then(|| col(AMOUNT).cast(DataType::Float64))
     }
 
     /// Whether copies of rows are left out.

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ndarray::Array2;
+use ring::digest::{Context, SHA256, digest};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 pub use backtest::{Asked, Backtested, backtest};
 pub use calibrate::{Calibrated, Calibrating, PastCuts, calibrate};
@@ -178,7 +178,7 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
     let text = read_model(model)?;
     job.model = Some(ModelFile {
         path: model.display().to_string(),
-        sha256: hex::encode(Sha256::digest(&text)),
+        sha256: hex::encode(digest(&SHA256, text.as_bytes())),
     });
     let model = {
         let parsed = Model::parse(&text, model)?;
@@ -277,8 +277,7 @@ impl<'a> Job<'a> {
         let loaded = self.stage(Stage::Load, |config| load(&config.input, &config.rfm))?;
         let customers = &loaded.customers;
         let (fitted, matrix, sketched) = self.stage(Stage::Features, |config| {
-            let fitted = features::fit(customers, &config.features)?;
-            let matrix = features::matrix(customers, &fitted.columns)?;
+            let (fitted, matrix) = features::fit_transform(customers, &config.features)?;
             let sketched = sketch(matrix.view())?;
             Ok((fitted, matrix, sketched))
         })?;
@@ -317,21 +316,21 @@ impl<'a> Job<'a> {
     /// The day that the run looks from, and a fingerprint of what it is a function of.
     fn run_id(&self, loaded: &Loaded) -> String {
         let customers: &Customers = &loaded.customers;
-        let mut hash = Sha256::new();
-        hash.update(self.command);
-        hash.update(env!("CARGO_PKG_VERSION"));
-        hash.update(&customers.as_of.text);
+        let mut hash = Context::new(&SHA256);
+        hash.update(self.command.as_bytes());
+        hash.update(env!("CARGO_PKG_VERSION").as_bytes());
+        hash.update(customers.as_of.text.as_bytes());
         for input in &loaded.inputs {
-            hash.update(&input.fingerprint);
+            hash.update(input.fingerprint.as_bytes());
         }
         let mut config = self.config.effective.clone();
         config.output = crate::config::OutputOptions::default();
         config.input.input = None;
-        hash.update(serde_json::to_vec(&config).unwrap_or_default());
+        hash.update(&serde_json::to_vec(&config).unwrap_or_default());
         if let Some(model) = &self.model {
-            hash.update(&model.sha256);
+            hash.update(model.sha256.as_bytes());
         }
-        let digest = hex::encode(hash.finalize());
+        let digest = hex::encode(hash.finish());
         format!("{}-{}", customers.as_of.date, &digest[..8])
     }
 }

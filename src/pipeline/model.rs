@@ -250,7 +250,7 @@ fn feature_bands(
 ) -> Result<Vec<FeatureBands>> {
     let one = |(column, bands): (&Fitted, &Bands)| {
         let mut greatest = vec![f64::NEG_INFINITY; bands.len()];
-        for value in raw(customers, column.name)? {
+        for &value in raw(customers, column.name)?.iter() {
             let band = bands.band(column.apply(value) + 0.0);
             greatest[band] = greatest[band].max(value);
         }

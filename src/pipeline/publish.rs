@@ -230,7 +230,7 @@ impl Job<'_> {
             let document = TiersDocument {
                 as_of: customers.as_of.text.clone(),
                 customers: customers.len() as u64,
-                revenue: customers.revenue_where(|_| true),
+                revenue: customers.total_revenue(),
                 tiers: profiles,
                 k_table: choice.k_table,
                 k_reason: choice.k_reason,

@@ -139,13 +139,7 @@ impl Cells {
     }
 
     fn count(&self, values: [&[f64]; 3], counted: Counted<'_>) -> Vec<Cell> {
-        type Counts = HashMap<u64, (u64, i128), FixedState>;
         let none = self.n_segments;
-        let add = |counts: &mut Counts, key: u64, (customers, revenue): (u64, i128)| {
-            let cell = counts.entry(key).or_insert((0, 0));
-            cell.0 += customers;
-            cell.1 += revenue;
-        };
         let n = counted.customers.len();
         let finders = [0, 1, 2].map(|d| self.edges[d].finder());
         let counts = (0..n.div_ceil(ROWS))
@@ -156,23 +150,12 @@ impl Cells {
                     let segment = counted.segments.and_then(|(labels, _)| labels[row]);
                     let segment = segment.map_or(none, |segment| segment as usize);
                     let key = self.key(bins, counted.tiers[row] as usize, segment);
-                    let revenue = counted.customers.revenue[row].into();
-                    add(&mut counts, key, (1, revenue));
+                    counts.add(key, 1, counted.customers.revenue[row]);
                 }
                 counts
             })
-            .reduce(Counts::default, |one, other| {
-                let (mut most, least) = if one.len() < other.len() {
-                    (other, one)
-                } else {
-                    (one, other)
-                };
-                least
-                    .into_iter()
-                    .for_each(|(key, cell)| add(&mut most, key, cell));
-                most
-            });
-        let mut cells: Vec<(u64, (u64, i128))> = counts.into_iter().collect();
+            .reduce(Counts::default, Counts::with);
+        let mut cells = counts.sums();
         cells.sort_unstable_by_key(|&(key, _)| key);
         cells
             .into_iter()
@@ -212,11 +195,18 @@ impl Cells {
 
     /// Drops decimals that are 0 in every cell: cents are shorter than hundredths of them.
     fn fewer_decimals(&mut self) {
-        while 0 < self.decimals && self.cells.iter().all(|cell| cell.revenue % 10 == 0) {
-            self.decimals -= 1;
-            for cell in &mut self.cells {
-                cell.revenue /= 10;
+        let mut zeros = self.decimals;
+        for cell in &self.cells {
+            while 0 < zeros && divided(cell.revenue, zeros).is_none() {
+                zeros -= 1;
             }
+        }
+        if zeros == 0 {
+            return;
+        }
+        self.decimals -= zeros;
+        for cell in &mut self.cells {
+            cell.revenue = divided(cell.revenue, zeros).unwrap_or(cell.revenue);
         }
     }
 
@@ -248,6 +238,60 @@ impl Cells {
             }
         }
         true
+    }
+}
+
+/// Units without their last digits, where these are zeros. Most fit into 64 bits, which the processor divides by itself.
+fn divided(units: i128, digits: u32) -> Option<i128> {
+    if let (Ok(units), Some(by)) = (i64::try_from(units), 10_i64.checked_pow(digits)) {
+        return (units % by == 0).then(|| (units / by).into());
+    }
+    let by = 10_i128.pow(digits);
+    (units % by == 0).then_some(units / by)
+}
+
+/// Customers and revenue by key.
+#[derive(Default)]
+struct Counts {
+    cells: HashMap<u64, (u64, i64), FixedState>,
+    /// What 64 bits had no room for: nearly always nothing, and the cells that are looked up for every row are half as large.
+    rest: HashMap<u64, i128, FixedState>,
+}
+
+impl Counts {
+    fn add(&mut self, key: u64, customers: u64, revenue: i64) {
+        let cell = self.cells.entry(key).or_insert((0, 0));
+        cell.0 += customers;
+        match cell.1.checked_add(revenue) {
+            Some(sum) => cell.1 = sum,
+            None => *self.rest.entry(key).or_default() += i128::from(revenue),
+        }
+    }
+
+    /// Those of both.
+    fn with(self, other: Self) -> Self {
+        let (mut most, least) = if self.cells.len() < other.cells.len() {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        for (key, (customers, revenue)) in least.cells {
+            most.add(key, customers, revenue);
+        }
+        for (key, revenue) in least.rest {
+            *most.rest.entry(key).or_default() += revenue;
+        }
+        most
+    }
+
+    fn sums(self) -> Vec<(u64, (u64, i128))> {
+        let rest = |key: u64| self.rest.get(&key).copied().unwrap_or(0);
+        let cells = self.cells.iter();
+        cells
+            .map(|(&key, &(customers, revenue))| {
+                (key, (customers, i128::from(revenue) + rest(key)))
+            })
+            .collect()
     }
 }
 

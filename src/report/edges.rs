@@ -158,7 +158,13 @@ impl<'a> Finder<'a> {
     pub(super) fn bin(&self, value: f64) -> usize {
         let step = self.step(value);
         let (first, end) = (self.firsts[step] as usize, self.firsts[step + 1] as usize);
-        first + self.edges[first..end].partition_point(|&edge| edge < value)
+        let edges = &self.edges[first..end];
+        // Mostly there is none or one.
+        match edges {
+            [] => first,
+            &[edge] => first + usize::from(edge < value),
+            _ => first + edges.partition_point(|&edge| edge < value),
+        }
     }
 }
 

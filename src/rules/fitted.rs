@@ -4,6 +4,8 @@
 //! Invariant: the segment of a customer is a pure function of the customer and the fitted rules, so that cut points of one
 //! night can be used in another.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Value;
@@ -434,11 +436,11 @@ fn column(axis: &Axis, customers: &Customers, scores: &Scores) -> Result<Vec<f64
         Quantity::R => of(&scores.recency),
         Quantity::F => of(&scores.frequency),
         Quantity::M => of(&scores.monetary),
-        Quantity::RecencyDays => raw(customers, Feature::RecencyDays),
-        Quantity::Frequency => raw(customers, Feature::Frequency),
-        Quantity::Monetary => raw(customers, Feature::Monetary),
-        Quantity::Aov => raw(customers, Feature::Aov),
-        Quantity::TenureDays => raw(customers, Feature::TenureDays),
+        Quantity::RecencyDays => raw(customers, Feature::RecencyDays).map(Cow::into_owned),
+        Quantity::Frequency => raw(customers, Feature::Frequency).map(Cow::into_owned),
+        Quantity::Monetary => raw(customers, Feature::Monetary).map(Cow::into_owned),
+        Quantity::Aov => raw(customers, Feature::Aov).map(Cow::into_owned),
+        Quantity::TenureDays => raw(customers, Feature::TenureDays).map(Cow::into_owned),
         Quantity::FirstOrder | Quantity::FirstOrderAgo => {
             let days = customers.first_order.as_ref().ok_or_else(|| Error::NoFeature {
                 feature: "first_order",

@@ -64,8 +64,12 @@ pub fn quintiles(customers: &Customers) -> Result<ScoreCuts> {
     let levels: Vec<f64> = (1..BANDS)
         .map(|band| f64::from(band) / f64::from(BANDS))
         .collect();
-    let cuts =
-        |feature| -> Result<Vec<f64>> { Ok(type7_of_any(&mut raw(customers, feature)?, &levels)) };
+    let cuts = |feature| -> Result<Vec<f64>> {
+        Ok(type7_of_any(
+            &mut raw(customers, feature)?.into_owned(),
+            &levels,
+        ))
+    };
     let (recency_days, (frequency, monetary)) = rayon::join(
         || cuts(Feature::RecencyDays),
         || rayon::join(|| cuts(Feature::Frequency), || cuts(Feature::Monetary)),

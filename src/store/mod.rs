@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use rayon::prelude::*;
+use ring::digest::{Context, SHA256};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 pub use loose::LooseFolder;
 pub use manifest::{Manifest, ModelFile, Rows, peak_memory_bytes};
@@ -211,7 +211,7 @@ impl Staging<'_> {
         let fault = || Error::io("write", shown.clone());
         let mut file = Hashing {
             file: BufWriter::with_capacity(1 << 20, create(&path)?),
-            hash: Sha256::new(),
+            hash: Context::new(&SHA256),
             bytes: 0,
             failed: None,
         };
@@ -229,7 +229,7 @@ impl Staging<'_> {
         self.outputs.push(OutputFile {
             path: name.to_owned(),
             bytes: file.bytes,
-            sha256: hex::encode(file.hash.finalize()),
+            sha256: hex::encode(file.hash.finish()),
         });
         Ok(())
     }
@@ -359,7 +359,7 @@ fn create(path: &Path) -> Result<File> {
 /// Counts and hashes what is written.
 struct Hashing {
     file: BufWriter<File>,
-    hash: Sha256,
+    hash: Context,
     bytes: u64,
     /// Why the system refused, if it did.
     failed: Option<std::io::Error>,

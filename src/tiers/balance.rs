@@ -2,6 +2,8 @@
 //!
 //! In: cluster sizes and the features behind them. Out: warnings that say which transform would help.
 
+use std::borrow::Cow;
+
 use crate::cluster::Clustering;
 use crate::config::{Scale, Share, Transform};
 use crate::error::{Result, Warning};
@@ -61,7 +63,7 @@ pub(super) fn warnings(
 
 /// Names the most lopsided feature, and what would straighten it most.
 fn advice(customers: &Customers, columns: &[Fitted]) -> Result<String> {
-    let mut worst: Option<(f64, &Fitted, Vec<f64>)> = None;
+    let mut worst: Option<(f64, &Fitted, Cow<'_, [f64]>)> = None;
     for column in columns {
         let raw = raw(customers, column.name)?;
         let now: Vec<f64> = raw.iter().map(|&value| column.apply(value)).collect();
@@ -97,7 +99,7 @@ fn advice(customers: &Customers, columns: &[Fitted]) -> Result<String> {
             "`{name}` has a skewness of {now:.1}, `[features.{name}] transform = \"{transform}\"` would bring it to {skew:.1}"
         ),
         _ => {
-            let quantiles = skewness(&quantile_positions(raw));
+            let quantiles = skewness(&quantile_positions(raw.into_owned()));
             if column.scale != Scale::Quantile && helps(quantiles) {
                 format!(
                     "`{name}` has a skewness of {now:.1}, `[features.{name}] scale = \"quantile\"` would bring it to {quantiles:.1}"

@@ -9,7 +9,6 @@ mod balance;
 mod naming;
 mod profile;
 
-use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -182,21 +181,8 @@ fn key(index: usize) -> String {
 
 /// Places every customer; of two tiers with equal claim in the better one.
 pub fn place(matrix: ArrayView2<'_, f64>, placer: &Placer) -> Placements {
-    const BLOCK: usize = 4_096;
-    let blocks: Vec<(Vec<u32>, Vec<f32>)> = matrix
-        .axis_chunks_iter(Axis(0), BLOCK)
-        .into_par_iter()
-        .map(|rows| rows.outer_iter().map(|row| placer.place(row)).unzip())
-        .collect();
-    let mut placements = Placements {
-        tiers: Vec::with_capacity(matrix.nrows()),
-        margins: Vec::with_capacity(matrix.nrows()),
-    };
-    for (tiers, margins) in blocks {
-        placements.tiers.extend(tiers);
-        placements.margins.extend(margins);
-    }
-    placements
+    let (tiers, margins) = placer.place_all(matrix);
+    Placements { tiers, margins }
 }
 
 /// The error for a setting of [tiers] that does not fit the tiers that were found.

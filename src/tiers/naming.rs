@@ -14,7 +14,7 @@ use super::{Members, bad_names, less_is_better};
 use crate::cluster::BandGrid;
 use crate::config::{Feature, FeatureConfig, Scale, TiersConfig, Transform};
 use crate::error::Result;
-use crate::features::{Fitted, raw};
+use crate::features::Fitted;
 use crate::load::Customers;
 
 /// Code (R, F, M; 1 is good), English, Chinese.
@@ -114,14 +114,8 @@ fn transformed_means(
         weight: 1.0,
         winsorise: None,
     };
-    let fitted = crate::features::fit(customers, &[plain])?;
-    let values: Vec<f64> = match fitted.columns.first() {
-        Some(column) => raw(customers, feature)?
-            .into_iter()
-            .map(|value| column.apply(value))
-            .collect(),
-        None => Vec::new(),
-    };
+    let (_, matrix) = crate::features::fit_transform(customers, &[plain])?;
+    let (values, _) = matrix.into_raw_vec_and_offset();
     let all = values.iter().sum::<f64>() / values.len() as f64;
     Ok((members.means(&values), all))
 }

@@ -65,42 +65,65 @@ pub fn profiles(
     columns: &[Fitted],
     centroids: &Array2<f64>,
 ) -> Vec<TierProfile> {
-    let all_revenue = customers.revenue_where(|_| true);
-    tiers
-        .par_iter()
+    let all_revenue = customers.total_revenue();
+    let members = members(&placements.tiers, tiers.len());
+    // Every quantity of every tier by itself: tiers are of different sizes.
+    let spreads: Vec<Option<Spread>> = (0..tiers.len() * 3)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|at| spread(customers, &members[at / 3], at % 3))
+        .collect();
+    let described = tiers.iter().zip(members).zip(spreads.as_chunks::<3>().0);
+    described
         .enumerate()
-        .map(|(index, tier)| {
-            let centroid = centroids.row(index);
-            let rows: Vec<usize> = (0..customers.len())
-                .filter(|&row| placements.tiers[row] as usize == index)
-                .collect();
-            let revenue = customers.revenue_where(|row| placements.tiers[row] as usize == index);
-            TierProfile {
-                key: tier.key.clone(),
-                rank: tier.rank,
-                code: tier.code.clone(),
-                name: tier.name.clone(),
-                name_zh: tier.name_zh.clone(),
-                customers: rows.len() as u64,
-                customer_share: rows.len() as f64 / customers.len() as f64,
-                revenue,
-                revenue_share: (0.0 < all_revenue).then(|| revenue / all_revenue),
-                recency_days: spread(rows.iter().map(|&row| customers.recency_days[row])),
-                frequency: spread(rows.iter().map(|&row| customers.frequency[row] as f64)),
-                monetary: spread(rows.iter().map(|&row| customers.monetary[row])),
-                centroid: columns
-                    .iter()
-                    .zip(centroid)
-                    .map(|(column, &value)| (column.name.to_string(), column.invert(value).into()))
-                    .collect(),
-                centroid_scaled: centroid.to_vec(),
-            }
-        })
+        .map(
+            |(index, ((tier, rows), &[recency_days, frequency, monetary]))| {
+                let centroid = centroids.row(index);
+                let revenue = customers.revenue_of_rows(&rows);
+                TierProfile {
+                    key: tier.key.clone(),
+                    rank: tier.rank,
+                    code: tier.code.clone(),
+                    name: tier.name.clone(),
+                    name_zh: tier.name_zh.clone(),
+                    customers: rows.len() as u64,
+                    customer_share: rows.len() as f64 / customers.len() as f64,
+                    revenue,
+                    revenue_share: (0.0 < all_revenue).then(|| revenue / all_revenue),
+                    recency_days,
+                    frequency,
+                    monetary,
+                    centroid: columns
+                        .iter()
+                        .zip(centroid)
+                        .map(|(column, &value)| {
+                            (column.name.to_string(), column.invert(value).into())
+                        })
+                        .collect(),
+                    centroid_scaled: centroid.to_vec(),
+                }
+            },
+        )
         .collect()
 }
 
-fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
-    let mut values: Vec<f64> = values.collect();
+/// The rows of each tier, ascending.
+fn members(tiers: &[u32], n: usize) -> Vec<Vec<u32>> {
+    let mut members = vec![Vec::new(); n];
+    for (row, &tier) in (0..).zip(tiers) {
+        members[tier as usize].push(row);
+    }
+    members
+}
+
+/// How recency, frequency or monetary of some customers are spread.
+fn spread(customers: &Customers, rows: &[u32], quantity: usize) -> Option<Spread> {
+    let rows = rows.iter().map(|&row| row as usize);
+    let mut values: Vec<f64> = match quantity {
+        0 => rows.map(|row| customers.recency_days[row]).collect(),
+        1 => rows.map(|row| customers.frequency[row] as f64).collect(),
+        _ => rows.map(|row| customers.monetary[row]).collect(),
+    };
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let min = values.iter().copied().min_by(f64::total_cmp)?;

@@ -403,7 +403,9 @@ fn cdnow_has_the_centers_and_spreads_of_numpy() {
     for feature in [Feature::RecencyDays, Feature::Frequency, Feature::Monetary] {
         let figures = &expected["columns"][feature.as_str()];
         let figure = |name: &str| figures[name].as_f64().unwrap();
-        let mut values = tiermill::features::raw(&people, feature).unwrap();
+        let mut values = tiermill::features::raw(&people, feature)
+            .unwrap()
+            .into_owned();
         let lambda = power_lambda(&values);
         values.sort_unstable_by(f64::total_cmp);
         let what = feature.as_str();

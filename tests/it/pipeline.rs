@@ -230,7 +230,7 @@ fn every_customer_of_online_retail_has_the_numbers_of_the_reference() {
         rows,
         json!({"read": 541_909, "used": 392_692, "rejected": {"filtered": 144_025, "duplicate": 5_192}})
     );
-    assert_eq!(loaded.customers.revenue_where(|_| true), 8_887_208.894);
+    assert_eq!(loaded.customers.total_revenue(), 8_887_208.894);
 }
 
 /// Asserts that the outputs listed in the manifest are what lies in the folder.

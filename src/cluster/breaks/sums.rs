@@ -39,16 +39,16 @@ impl Sums {
 
     /// The mean, from the least value of all.
     pub(super) fn mean(&self) -> f64 {
-        self.sum as f64 / self.weight.max(1) as f64
+        nearest(self.sum) / self.weight.max(1) as f64
     }
 
     /// The sum of squared distances to the mean: a whole number, and what is to be taken from it in parts of the weight.
     fn distances(&self) -> (Wide, u64) {
         let weight = u128::from(self.weight.max(1));
-        let mean = low(self.sum / weight);
+        let mean = low(quotient(self.sum, weight));
         let rest = self.sum - u128::from(mean) * weight;
         // Σ wx² − (Σ wx)² / W with Σ wx = mean · W + rest: no term is as large as (Σ wx)².
-        let moved = rest * rest / weight;
+        let moved = quotient(rest * rest, weight);
         let whole = self.squares - Wide::product(self.sum + rest, mean) - Wide::from(moved);
         (whole, low(rest * rest - moved * weight))
     }
@@ -96,6 +96,9 @@ impl Wide {
     }
 
     pub(super) fn to_f64(self) -> f64 {
+        if self.high == 0 {
+            return nearest(self.low);
+        }
         self.high as f64 * 2_f64.powi(128) + self.low as f64
     }
 }
@@ -130,6 +133,19 @@ impl Sub for Wide {
             .wrapping_sub(u128::from(borrow));
         Self { high, low }
     }
+}
+
+/// The quotient, rounded down; by one instruction where both fit into 64 bits, as they mostly do.
+fn quotient(number: u128, by: u128) -> u128 {
+    match (u64::try_from(number), u64::try_from(by)) {
+        (Ok(number), Ok(by)) => u128::from(number / by),
+        _ => number / by,
+    }
+}
+
+/// The nearest f64.
+fn nearest(number: u128) -> f64 {
+    u64::try_from(number).map_or_else(|_| number as f64, |number| number as f64)
 }
 
 /// The low half; of a quotient or remainder by a `u64` it is all there is.

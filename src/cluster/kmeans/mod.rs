@@ -8,6 +8,7 @@
 mod engine;
 mod exact;
 mod filter;
+mod kernel;
 mod points;
 mod survey;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use ndarray::{Array1, Array2, ArrayBase, Data, Ix2};
 
 pub(super) use engine::{Engine, Search, Solved, mean};
 pub(super) use exact::by_coordinates;
+pub(super) use kernel::{Columns, Nearest};
 pub(super) use points::{Points, squared};
 
 use super::nearest;

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use rand::Rng;
 
+use super::kernel::{Columns, Nearest};
 use crate::features::sketch::{Sketch, Sketched};
 
 /// Points of a block whose distances are held at once.
@@ -88,9 +89,12 @@ impl Points {
         }
     }
 
-    fn blocks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let n = self.len();
-        (0..n.div_ceil(BLOCK)).map(move |block| block * BLOCK..n.min((block + 1) * BLOCK))
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            n_features: self.n_features,
+            coordinates: &self.coordinates,
+            n: self.len(),
+        }
     }
 
     /// Labels every point with its nearest centroid, of two at one distance the first; writes the squared distances.
@@ -100,21 +104,12 @@ impl Points {
         labels: &mut [u32],
         nearest: &mut [f64],
     ) {
-        let mut squared = [0.0; BLOCK];
-        for block in self.blocks() {
-            let (labels, nearest) = (&mut labels[block.clone()], &mut nearest[block.clone()]);
-            nearest.fill(f64::INFINITY);
-            for (label, centroid) in (0_u32..).zip(centroids.chunks_exact(self.n_features)) {
-                self.squared(block.clone(), centroid, &mut squared);
-                for ((nearest, own), &squared) in
-                    nearest.iter_mut().zip(labels.iter_mut()).zip(&squared)
-                {
-                    let closer = squared < *nearest;
-                    *own = if closer { label } else { *own };
-                    *nearest = if closer { squared } else { *nearest };
-                }
-            }
-        }
+        let found = Nearest {
+            labels,
+            first: nearest,
+            second: None,
+        };
+        self.columns().nearest(centroids, found);
     }
 
     /// As [`Self::assign`], with the squared distances to the nearest and the second nearest centroid.
@@ -124,26 +119,12 @@ impl Points {
         labels: &mut [u32],
         (first, second): (&mut [f64], &mut [f64]),
     ) {
-        let mut squared = [0.0; BLOCK];
-        for block in self.blocks() {
-            let labels = &mut labels[block.clone()];
-            let (first, second) = (&mut first[block.clone()], &mut second[block.clone()]);
-            first.fill(f64::INFINITY);
-            second.fill(f64::INFINITY);
-            for (label, centroid) in (0_u32..).zip(centroids.chunks_exact(self.n_features)) {
-                self.squared(block.clone(), centroid, &mut squared);
-                for (i, &distance) in squared[..block.len()].iter().enumerate() {
-                    let closer = distance < first[i];
-                    second[i] = if closer {
-                        first[i]
-                    } else {
-                        second[i].min(distance)
-                    };
-                    first[i] = if closer { distance } else { first[i] };
-                    labels[i] = if closer { label } else { labels[i] };
-                }
-            }
-        }
+        let found = Nearest {
+            labels,
+            first,
+            second: Some(second),
+        };
+        self.columns().nearest(centroids, found);
     }
 
     /// Sum of the distances of some points to one place, weighted.
@@ -207,11 +188,13 @@ impl Points {
             reason = "ln k is small and not below 0"
         )]
         let trials = 2 + (k as f64).ln() as usize;
+        let columns = self.columns();
         let mut centroids = self.point(draw(&self.weights, random));
-        let mut nearest = vec![f64::INFINITY; n];
-        self.closer(&centroids.clone(), &mut nearest);
+        let everywhere = vec![f64::INFINITY; n];
+        let mut nearest = vec![0.0; n];
+        columns.lowered(&centroids, &self.weights, (&everywhere, &mut nearest));
         let mut candidate = vec![0.0; n];
-        let mut best = vec![0.0; n];
+        let mut best = everywhere;
         for _ in 1..k {
             let masses: Vec<f64> = nearest
                 .iter()
@@ -222,9 +205,8 @@ impl Points {
             let mut chosen = 0;
             for _ in 0..trials {
                 let point = draw(&masses, random);
-                candidate.copy_from_slice(&nearest);
-                self.closer(&self.point(point), &mut candidate);
-                let inertia = self.inertia(&candidate);
+                let place = self.point(point);
+                let inertia = columns.lowered(&place, &self.weights, (&nearest, &mut candidate));
                 if inertia < lowest {
                     (lowest, chosen) = (inertia, point);
                     std::mem::swap(&mut candidate, &mut best);
@@ -236,21 +218,6 @@ impl Points {
         centroids
     }
 
-    /// Lowers squared distances to those to one more place.
-    fn closer(&self, place: &[f64], nearest: &mut [f64]) {
-        let mut squared = [0.0; BLOCK];
-        for block in self.blocks() {
-            self.squared(block.clone(), place, &mut squared);
-            for (nearest, &squared) in nearest[block].iter_mut().zip(&squared) {
-                *nearest = if squared < *nearest {
-                    squared
-                } else {
-                    *nearest
-                };
-            }
-        }
-    }
-
     /// Moves centroids to the means of their points until no point changes, or `max_iter` is reached.
     pub(in crate::cluster) fn lloyd(&self, mut centroids: Vec<f64>, max_iter: u64) -> Solution {
         let (d, n) = (self.n_features, self.len());
@@ -258,23 +225,15 @@ impl Points {
         let mut labels = vec![u32::MAX; n];
         let mut before = labels.clone();
         let mut nearest = vec![0.0; n];
+        let mut settled = false;
         for _ in 0..max_iter {
             self.assign(&centroids, &mut labels, &mut nearest);
-            if labels == before {
+            settled = labels == before;
+            if settled {
                 break;
             }
             before.copy_from_slice(&labels);
-            let mut weights = vec![0.0; k];
-            let mut sums = vec![0.0; k * d];
-            for (&label, weight) in labels.iter().zip(&self.weights) {
-                weights[label as usize] += weight;
-            }
-            for feature in 0..d {
-                let terms = labels.iter().zip(&self.weights).zip(self.feature(feature));
-                for ((&label, weight), x) in terms {
-                    sums[label as usize * d + feature] += weight * x;
-                }
-            }
+            let (mut sums, mut weights) = self.sums(&labels, k);
             self.fill_empty(&mut sums, &mut weights, (&labels, &mut nearest));
             for (centroid, (sum, weight)) in centroids
                 .chunks_exact_mut(d)
@@ -285,11 +244,55 @@ impl Points {
                 }
             }
         }
-        self.assign(&centroids, &mut labels, &mut nearest);
+        if !settled {
+            self.assign(&centroids, &mut labels, &mut nearest);
+        }
         Solution {
             centroids,
             inertia: self.inertia(&nearest),
         }
+    }
+
+    /// Weighted sums of the points of each label, and their weights.
+    fn sums(&self, labels: &[u32], k: usize) -> (Vec<f64>, Vec<f64>) {
+        let d = self.n_features;
+        let mut weights = vec![0.0; k];
+        let mut sums = vec![0.0; k * d];
+        let points = labels.iter().zip(&self.weights);
+        if d == 3 {
+            // Neighbours mostly have the same label: its sums stay in registers, and are added to all at once.
+            let mut start = 0;
+            for same in labels.chunk_by(|a, b| a == b) {
+                let run = start..start + same.len();
+                let label = same[0] as usize;
+                let own = &mut sums[label * 3..label * 3 + 3];
+                let mut sum = [weights[label], own[0], own[1], own[2]];
+                let places = self.feature(0)[run.clone()].iter();
+                let places = places.zip(&self.feature(1)[run.clone()]);
+                let places = places.zip(&self.feature(2)[run.clone()]);
+                for (weight, ((first, second), third)) in
+                    self.weights[run.clone()].iter().zip(places)
+                {
+                    sum[0] += weight;
+                    sum[1] += weight * first;
+                    sum[2] += weight * second;
+                    sum[3] += weight * third;
+                }
+                weights[label] = sum[0];
+                own.copy_from_slice(&sum[1..]);
+                start = run.end;
+            }
+            return (sums, weights);
+        }
+        for (&label, weight) in points.clone() {
+            weights[label as usize] += weight;
+        }
+        for feature in 0..d {
+            for ((&label, weight), x) in points.clone().zip(self.feature(feature)) {
+                sums[label as usize * d + feature] += weight * x;
+            }
+        }
+        (sums, weights)
     }
 
     /// Goes on where Lloyd's iteration stops: moves single points as long as that lowers the inertia, the centroids moving

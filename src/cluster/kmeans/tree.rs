@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use crate::features::sketch::{Grid, Sketch, Sketched};
 
 /// A run of cells.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Node {
     /// Rows, weighted.
     pub(super) count: u64,
@@ -118,24 +118,35 @@ impl<'a> Tree<'a> {
             .enumerate()
             .with_min_len(1_024)
             .for_each(|(cell, ends)| ends_of(cell, ends));
-        let n = 2 * sketch.len();
-        self.nodes.reserve(n);
-        self.means.reserve(n * d);
-        self.sums.reserve(n * d);
         if !sketch.is_empty() {
+            let n = size(sketch.len());
+            self.nodes = vec![Node::default(); n];
+            self.means = vec![0.0; n * d];
+            self.sums = vec![0; n * d];
+            if self.points.is_empty() {
+                self.leaves = vec![0; sketch.len()];
+            }
             let growth = Growth {
                 sketch,
                 starts,
                 keys: sketch.keys(),
                 of_cells,
+                units: &self.units,
             };
-            let mut ends = Vec::with_capacity(n * 2 * d);
-            growth.grow(&mut self, &mut ends, 0..sketch.len());
-            let largest = ends
-                .iter()
-                .fold(0.0_f64, |largest, end| largest.max(end.abs()));
+            let mut ends = vec![0.0; n * 2 * d];
+            let branch = Branch {
+                first: 0,
+                nodes: &mut self.nodes,
+                means: &mut self.means,
+                sums: &mut self.sums,
+                ends: &mut ends,
+                leaves: &mut self.leaves,
+            };
+            growth.grow(branch, 0..sketch.len());
+            // Those of the root are the farthest.
+            let farthest = ends[..2 * d].iter().map(|end| end.abs());
             // Some hundred times the rounding error of a difference of two coordinates.
-            self.rounding = largest * 256.0 * f64::EPSILON;
+            self.rounding = farthest.fold(0.0, f64::max) * 256.0 * f64::EPSILON;
         }
         self
     }
@@ -197,6 +208,14 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// Nodes over so many cells.
+fn size(cells: usize) -> usize {
+    2 * cells - 1
+}
+
+/// Cells over which nodes grow side by side.
+const SIDE_BY_SIDE: usize = 4_096;
+
 /// What a tree grows from.
 struct Growth<'a> {
     sketch: &'a Sketch,
@@ -204,57 +223,104 @@ struct Growth<'a> {
     keys: Vec<u128>,
     /// Cells × 2 × features: least and greatest coordinates.
     of_cells: Vec<f64>,
+    units: &'a [f64],
+}
+
+/// The place of a run of cells in a tree: so many cells have so many nodes, one after the other.
+struct Branch<'a> {
+    /// Number of its first node.
+    first: usize,
+    nodes: &'a mut [Node],
+    means: &'a mut [f64],
+    sums: &'a mut [i128],
+    /// Nodes × 2 × features: least and greatest coordinates.
+    ends: &'a mut [f64],
+    /// Node of each cell, where the tree keeps them.
+    leaves: &'a mut [u32],
+}
+
+impl Branch<'_> {
+    /// The places of the two children, of which the left one has so many cells.
+    fn children(&mut self, left: usize) -> [Branch<'_>; 2] {
+        let nodes = size(left);
+        let d = self.means.len() / self.nodes.len();
+        let (nodes_left, nodes_right) = self.nodes[1..].split_at_mut(nodes);
+        let (means_left, means_right) = self.means[d..].split_at_mut(nodes * d);
+        let (sums_left, sums_right) = self.sums[d..].split_at_mut(nodes * d);
+        let (ends_left, ends_right) = self.ends[2 * d..].split_at_mut(nodes * 2 * d);
+        let leaves = left.min(self.leaves.len());
+        let (leaves_left, leaves_right) = self.leaves.split_at_mut(leaves);
+        let left = Branch {
+            first: self.first + 1,
+            nodes: nodes_left,
+            means: means_left,
+            sums: sums_left,
+            ends: ends_left,
+            leaves: leaves_left,
+        };
+        let right = Branch {
+            first: left.first + nodes,
+            nodes: nodes_right,
+            means: means_right,
+            sums: sums_right,
+            ends: ends_right,
+            leaves: leaves_right,
+        };
+        [left, right]
+    }
 }
 
 impl Growth<'_> {
-    /// Appends the node of a run of cells and all below it; `ends` has the least and greatest coordinates of each node.
-    fn grow(&self, tree: &mut Tree<'_>, ends: &mut Vec<f64>, cells: Range<usize>) {
-        let d = tree.n_features;
-        let node = tree.nodes.len();
-        tree.nodes.push(Node {
-            count: 0,
-            radius: 0.0,
-            right: 0,
+    /// Fills in the node of a run of cells and all below it.
+    fn grow(&self, mut branch: Branch<'_>, cells: Range<usize>) {
+        let d = self.units.len();
+        let mut node = Node {
             start: self.starts[cells.start],
             end: self.starts[cells.end],
-        });
-        tree.means.resize((node + 1) * d, 0.0);
+            ..Node::default()
+        };
         if cells.len() == 1 {
-            tree.nodes[node].count = self.sketch.counts()[cells.start];
-            tree.sums.extend_from_slice(self.sketch.sums(cells.start));
-            ends.extend_from_slice(&self.of_cells[cells.start * 2 * d..cells.end * 2 * d]);
-            if tree.points.is_empty() {
-                tree.leaves.push(u32::try_from(node).unwrap_or(u32::MAX));
+            node.count = self.sketch.counts()[cells.start];
+            branch.sums.copy_from_slice(self.sketch.sums(cells.start));
+            let ends = &self.of_cells[cells.start * 2 * d..cells.end * 2 * d];
+            branch.ends.copy_from_slice(ends);
+            if let Some(leaf) = branch.leaves.first_mut() {
+                *leaf = u32::try_from(branch.first).unwrap_or(u32::MAX);
             }
         } else {
             let middle = self.middle(&cells);
-            tree.sums.resize((node + 1) * d, 0);
-            ends.resize((node + 1) * 2 * d, 0.0);
-            self.grow(tree, ends, cells.start..middle);
-            let right = tree.nodes.len();
-            tree.nodes[node].right = u32::try_from(right).unwrap_or(u32::MAX);
-            self.grow(tree, ends, middle..cells.end);
-            let left = node + 1;
-            tree.nodes[node].count = tree.nodes[left].count + tree.nodes[right].count;
+            let (left_at, right_at) = (1, 1 + size(middle - cells.start));
+            node.right = u32::try_from(branch.first + right_at).unwrap_or(u32::MAX);
+            let [left, right] = branch.children(middle - cells.start);
+            let (one, other) = (cells.start..middle, middle..cells.end);
+            if SIDE_BY_SIDE <= cells.len() {
+                rayon::join(|| self.grow(left, one), || self.grow(right, other));
+            } else {
+                self.grow(left, one);
+                self.grow(right, other);
+            }
+            let (left, right) = (left_at, right_at);
+            node.count = branch.nodes[left].count + branch.nodes[right].count;
             for feature in 0..d {
-                tree.sums[node * d + feature] =
-                    tree.sums[left * d + feature] + tree.sums[right * d + feature];
+                branch.sums[feature] =
+                    branch.sums[left * d + feature] + branch.sums[right * d + feature];
                 let least = |of: usize| of * 2 * d + feature;
                 let greatest = |of: usize| least(of) + d;
-                ends[least(node)] = ends[least(left)].min(ends[least(right)]);
-                ends[greatest(node)] = ends[greatest(left)].max(ends[greatest(right)]);
+                let ends = &mut branch.ends;
+                ends[least(0)] = ends[least(left)].min(ends[least(right)]);
+                ends[greatest(0)] = ends[greatest(left)].max(ends[greatest(right)]);
             }
         }
         let mut squared = 0.0;
         for feature in 0..d {
-            let sum = tree.sums[node * d + feature] as f64;
-            let mean = sum / tree.nodes[node].count as f64 * tree.units[feature];
-            tree.means[node * d + feature] = mean;
-            let least = node * 2 * d + feature;
-            let reach = (mean - ends[least]).max(ends[least + d] - mean);
+            let sum = branch.sums[feature] as f64;
+            let mean = sum / node.count as f64 * self.units[feature];
+            branch.means[feature] = mean;
+            let reach = (mean - branch.ends[feature]).max(branch.ends[d + feature] - mean);
             squared += reach * reach;
         }
-        tree.nodes[node].radius = squared.sqrt();
+        node.radius = squared.sqrt();
+        branch.nodes[0] = node;
     }
 
     /// Where a run of cells falls into two: at the first bit in which its keys differ.

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 const SHORT_KEY: u32 = 64;
 /// Bits of the widest key.
 const LONG_KEY: u32 = 128;
+/// Rows of a cell whose coordinates, of [`super::grid::MAGNITUDE`] bits, surely add up to 64 bits.
+const NARROW: usize = 1 << 16;
 /// Rows whose histograms are counted at once.
 const HISTOGRAM_BLOCK: usize = 65_536;
 
@@ -79,7 +81,11 @@ impl Sketched {
 /// # Ok::<(), tiermill::Error>(())
 /// ```
 pub fn sketch(matrix: ArrayView2<'_, f64>) -> Result<Sketched> {
-    sketch_weighted(matrix, None, &Grid::covering(matrix)?)
+    check_rows(matrix)?;
+    let coordinates = Coordinates::of(matrix);
+    let ends = coordinates.ends(None)?;
+    let grid = Grid::spanning(&ends);
+    Ok(Rows::new(&coordinates, None, (&grid, &ends)).sketch())
 }
 
 /// Sketches rows that count more or less than once, on a given grid: parts that are to be merged need the same one. A row
@@ -92,27 +98,23 @@ pub fn sketch_weighted(
     weights: Option<&[u64]>,
     grid: &Grid,
 ) -> Result<Sketched> {
-    if u32::try_from(matrix.nrows()).is_err() {
-        return Err(Error::TooManyCustomers {
-            customers: matrix.nrows(),
-            limit: u32::MAX.into(),
-        });
-    }
+    check_rows(matrix)?;
     let coordinates = Coordinates::of(matrix);
     let ends = coordinates.ends(weights)?;
     if !grid.covers(&ends) {
         return Err(Error::OtherGrid);
     }
-    let fixed = |(feature, &(least, greatest)): (usize, &(f64, f64))| {
-        (grid.fixed(feature, least), grid.fixed(feature, greatest))
-    };
-    let rows = Rows {
-        coordinates: &coordinates,
-        weights,
-        grid,
-        ends: ends.iter().enumerate().map(fixed).collect(),
-    };
-    Ok(rows.sketch())
+    Ok(Rows::new(&coordinates, weights, (grid, &ends)).sketch())
+}
+
+fn check_rows(matrix: ArrayView2<'_, f64>) -> Result<()> {
+    match u32::try_from(matrix.nrows()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::TooManyCustomers {
+            customers: matrix.nrows(),
+            limit: u32::MAX.into(),
+        }),
+    }
 }
 
 /// What is sketched.
@@ -124,18 +126,26 @@ struct Rows<'a> {
     ends: Vec<(i64, i64)>,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    fn new(
+        coordinates: &'a Coordinates<'a>,
+        weights: Option<&'a [u64]>,
+        (grid, ends): (&'a Grid, &[(f64, f64)]),
+    ) -> Self {
+        let fixed = |(feature, &(least, greatest)): (usize, &(f64, f64))| {
+            (grid.fixed(feature, least), grid.fixed(feature, greatest))
+        };
+        Self {
+            coordinates,
+            weights,
+            grid,
+            ends: ends.iter().enumerate().map(fixed).collect(),
+        }
+    }
+
     fn sketch(&self) -> Sketched {
         let (level, order) = self.order();
-        let d = self.grid.n_features();
-        let mut points = vec![0.0; order.rows.len() * d];
-        points
-            .par_chunks_mut(d.max(1))
-            .zip(&order.rows)
-            .with_min_len(BLOCK)
-            .for_each(|(point, &row)| {
-                point.copy_from_slice(self.coordinates.row(row as usize));
-            });
+        let points = self.coordinates.select(&order.rows);
         let weights = self.weights.map(|weights| {
             order
                 .rows
@@ -185,21 +195,35 @@ impl Rows<'_> {
         let finest = self.grid.finest_level(&self.ends, key_bits);
         let mut runs = sorted(self.keys::<K>(finest, key_bits));
         runs.par_iter_mut().for_each(|run| self.settle(run));
-        let keys = || runs.iter().flatten().map(|(key, _)| *key);
-        let up = levels_up(keys(), d, MAX_CELLS);
+        let up = levels_up(&runs, |(key, _)| *key, (d, MAX_CELLS));
         let cut = u32::try_from(up * d).unwrap_or(u32::MAX);
-        let mut rows: Vec<u32> = Vec::with_capacity(runs.iter().map(Vec::len).sum());
-        let mut starts: Vec<u32> = Vec::new();
-        let mut last = None;
-        for (key, row) in runs.iter().flatten() {
-            let cell = key.without(cut);
-            if last != Some(cell) {
-                last = Some(cell);
-                starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-            }
-            rows.push(*row);
+        let n: usize = runs.iter().map(Vec::len).sum();
+        let mut rows = vec![0; n];
+        let mut rest = rows.as_mut_slice();
+        let mut begin = 0;
+        let mut before: Option<K> = None;
+        let mut places = Vec::with_capacity(runs.len());
+        for run in &runs {
+            let own = rest.split_off_mut(..run.len()).unwrap_or_default();
+            places.push((begin, before, run, own));
+            begin += run.len();
+            before = run.last().map(|last| last.0).or(before);
         }
-        starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        let starts = places.into_par_iter().map(|(begin, before, run, own)| {
+            let mut starts: Vec<u32> = Vec::new();
+            let mut last = before.map(|key| key.without(cut));
+            for (at, ((key, row), own)) in run.iter().zip(own).enumerate() {
+                let cell = key.without(cut);
+                if last != Some(cell) {
+                    last = Some(cell);
+                    starts.push(u32::try_from(begin + at).unwrap_or(u32::MAX));
+                }
+                *own = *row;
+            }
+            starts
+        });
+        let mut starts: Vec<u32> = starts.collect::<Vec<_>>().concat();
+        starts.push(u32::try_from(n).unwrap_or(u32::MAX));
         let level = finest - i32::try_from(up).unwrap_or(i32::MAX);
         ((level, RowOrder { rows, starts }), 0 < up)
     }
@@ -314,6 +338,23 @@ impl Placed<'_> {
         }
         let start = cells.sums.len();
         cells.sums.resize(start + first.len(), 0);
+        if self.weights.is_none() && places.len() <= NARROW {
+            cells.counts.push(places.len() as u64);
+            let d = first.len();
+            let points = &self.points[places.start * d..places.end * d];
+            for feature in 0..d {
+                let (mut sum, mut square) = (0_i64, squares[feature]);
+                for &value in points[feature..].iter().step_by(d) {
+                    let value = self.grid.fixed(feature, value);
+                    sum += value;
+                    let size = u128::from(value.unsigned_abs());
+                    square.add(size * size);
+                }
+                cells.sums[start + feature] = sum.into();
+                squares[feature] = square;
+            }
+            return;
+        }
         let mut count = 0;
         for place in places {
             let weight = self.weight(place);
@@ -359,20 +400,32 @@ impl Placed<'_> {
     }
 }
 
-/// How many levels above that of ascending keys there are few enough cells.
-pub(super) fn levels_up<K: Keyed>(
-    mut keys: impl Iterator<Item = K>,
-    n_features: usize,
-    max_cells: usize,
+/// How many levels above that of ascending keys, run after run, there are few enough cells.
+pub(super) fn levels_up<K: Keyed, T: Sync>(
+    runs: &[Vec<T>],
+    key: impl Fn(&T) -> K + Sync,
+    (n_features, max_cells): (usize, usize),
 ) -> usize {
     // Two neighbours share a cell from the level on at which their first difference is cut off.
-    let mut apart = [0_usize; 129];
-    let Some(mut last) = keys.next() else {
-        return 0;
+    let count = |run: &Vec<T>| {
+        let mut apart = [0_usize; 129];
+        for pair in run.windows(2) {
+            apart[key(&pair[1]).differing_bits(key(&pair[0])) as usize] += 1;
+        }
+        apart
     };
-    for key in keys {
-        apart[key.differing_bits(last) as usize] += 1;
-        last = key;
+    let mut apart = [0_usize; 129];
+    let counted: Vec<[usize; 129]> = runs.par_iter().map(count).collect();
+    for counted in counted {
+        for (all, more) in apart.iter_mut().zip(counted) {
+            *all += more;
+        }
+    }
+    let filled = || runs.iter().filter(|run| !run.is_empty());
+    for (run, next) in filled().zip(filled().skip(1)) {
+        let pair = run.last().zip(next.first());
+        let bits = pair.map_or(0, |(last, next)| key(next).differing_bits(key(last)));
+        apart[bits as usize] += 1;
     }
     let mut cells = 1;
     for bits in (1..apart.len()).rev() {

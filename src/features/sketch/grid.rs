@@ -144,6 +144,30 @@ impl<'a> Coordinates<'a> {
         &self.all[row * self.n_features..(row + 1) * self.n_features]
     }
 
+    /// Some rows, one after the other.
+    pub(super) fn select(&self, rows: &[u32]) -> Vec<f64> {
+        let d = self.n_features;
+        let mut points = vec![0.0; rows.len() * d];
+        let blocks = points.par_chunks_mut((BLOCK * d).max(1));
+        blocks
+            .zip(rows.par_chunks(BLOCK))
+            .for_each(|(points, rows)| {
+                // The usual three features without a call for each row.
+                if let (3, (points, []), (all, [])) =
+                    (d, points.as_chunks_mut::<3>(), self.all.as_chunks::<3>())
+                {
+                    for (point, &row) in points.iter_mut().zip(rows) {
+                        *point = all[row as usize];
+                    }
+                    return;
+                }
+                for (point, &row) in points.chunks_exact_mut(d).zip(rows) {
+                    point.copy_from_slice(self.row(row as usize));
+                }
+            });
+        points
+    }
+
     /// Least and greatest coordinate of each feature, of the rows with a weight; zeros where there are none.
     pub(super) fn ends(&self, weights: Option<&[u64]>) -> Result<Vec<(f64, f64)>> {
         let n = self.len();
@@ -151,10 +175,26 @@ impl<'a> Coordinates<'a> {
         let blocks: Vec<Option<Vec<(f64, f64)>>> = (0..n.div_ceil(BLOCK))
             .into_par_iter()
             .map(|block| {
+                let rows = block * BLOCK..n.min((block + 1) * BLOCK);
+                let d = self.n_features;
+                let all = &self.all[rows.start * d..rows.end * d];
                 let mut ends = nothing.clone();
                 let mut sound = true;
-                for row in block * BLOCK..n.min((block + 1) * BLOCK) {
-                    for (ends, &value) in ends.iter_mut().zip(self.row(row)) {
+                if let (3, None, (points, [])) = (d, weights, all.as_chunks::<3>()) {
+                    // The usual case, in registers.
+                    let mut three = [(f64::INFINITY, f64::NEG_INFINITY); 3];
+                    for point in points {
+                        for (ends, &value) in three.iter_mut().zip(point) {
+                            sound &= value.is_finite();
+                            ends.0 = if value < ends.0 { value } else { ends.0 };
+                            ends.1 = if ends.1 < value { value } else { ends.1 };
+                        }
+                    }
+                    ends.copy_from_slice(&three);
+                    return sound.then_some(ends);
+                }
+                for (row, point) in rows.zip(all.chunks_exact(d.max(1))) {
+                    for (ends, &value) in ends.iter_mut().zip(point) {
                         sound &= value.is_finite();
                         if weights.is_none_or(|weights| 0 < weights[row]) {
                             *ends = (ends.0.min(value), ends.1.max(value));

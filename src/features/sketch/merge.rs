@@ -30,11 +30,10 @@ impl Sketch {
         let mut cells = self.at(level, &[self, other]);
         if MAX_CELLS < cells.counts.len() {
             let (d, bits) = (self.n_features(), self.grid.bits(u128::BITS));
-            let keys = cells
-                .places
-                .chunks_exact(d)
-                .map(|places| u128::weave(places, bits));
-            level -= i32::try_from(levels_up(keys, d, MAX_CELLS)).unwrap_or(i32::MAX);
+            let places = cells.places.chunks_exact(d);
+            let keys: Vec<u128> = places.map(|places| u128::weave(places, bits)).collect();
+            let up = levels_up(&[keys], |key| *key, (d, MAX_CELLS));
+            level -= i32::try_from(up).unwrap_or(i32::MAX);
             cells = self.at(level, &[self, other]);
         }
         let mut squares = self.squares.clone();
@@ -59,12 +58,29 @@ impl Sketch {
     #[must_use]
     pub fn coarser(&self, max_cells: usize) -> Self {
         let d = self.n_features();
-        let up = levels_up(self.keys().into_iter(), d, max_cells.max(1 << d));
-        let level = self.level - i32::try_from(up).unwrap_or(i32::MAX);
+        let (wider, up) = self.wider_cells(max_cells);
+        let mut cells = Cells::default();
+        for (cell, &number) in wider.iter().enumerate() {
+            // Cells that share a wider one are neighbours.
+            if cells.counts.len() <= number as usize {
+                let places = &self.cells.places[cell * d..(cell + 1) * d];
+                cells.places.extend(places.iter().map(|place| place >> up));
+                cells.counts.push(self.cells.counts[cell]);
+                cells.sums.extend_from_slice(self.sums(cell));
+                continue;
+            }
+            if let Some(count) = cells.counts.last_mut() {
+                *count += self.cells.counts[cell];
+            }
+            let end = cells.sums.len();
+            for (sum, more) in cells.sums[end - d..].iter_mut().zip(self.sums(cell)) {
+                *sum += more;
+            }
+        }
         Self {
             grid: self.grid.clone(),
-            level,
-            cells: self.at(level, &[self]),
+            level: self.level - i32::try_from(up).unwrap_or(i32::MAX),
+            cells,
             squares: self.squares.clone(),
             histograms: self.histograms.clone(),
         }
@@ -72,9 +88,16 @@ impl Sketch {
 
     /// For each cell the number of the wider cell that it lies in, of at most so many, as [`Self::coarser`] has them.
     pub fn wider(&self, max_cells: usize) -> Vec<u32> {
+        self.wider_cells(max_cells).0
+    }
+
+    /// The same, and how many levels the wider cells are above.
+    fn wider_cells(&self, max_cells: usize) -> (Vec<u32>, usize) {
         let d = self.n_features();
         let keys = self.keys();
-        let cut = levels_up(keys.iter().copied(), d, max_cells.max(1 << d)) * d;
+        let max_cells = max_cells.max(1 << d);
+        let up = levels_up(std::slice::from_ref(&keys), |key| *key, (d, max_cells));
+        let cut = up * d;
         let mut wider = Vec::with_capacity(keys.len());
         let mut number = 0;
         for (cell, key) in keys.iter().enumerate() {
@@ -82,7 +105,7 @@ impl Sketch {
             number += u32::from(apart);
             wider.push(number);
         }
-        wider
+        (wider, up)
     }
 
     /// The cells of sketches on one grid at a level that is no finer than theirs.

@@ -14,6 +14,8 @@ mod sort;
 mod table;
 mod wide;
 
+use rayon::prelude::*;
+
 pub use build::{RowOrder, Sketched, sketch, sketch_weighted};
 pub use grid::Grid;
 pub use histogram::{Histogram, MAX_BINS};
@@ -139,10 +141,7 @@ impl Sketch {
     /// Keys of the cells, ascending.
     pub(crate) fn keys(&self) -> Vec<u128> {
         let (d, bits) = (self.n_features(), self.grid.bits(u128::BITS));
-        self.cells
-            .places
-            .chunks_exact(d)
-            .map(|places| u128::weave(places, bits))
-            .collect()
+        let places = self.cells.places.par_chunks_exact(d).with_min_len(1_024);
+        places.map(|places| u128::weave(places, bits)).collect()
     }
 }

@@ -5,11 +5,10 @@
 
 use std::sync::Mutex;
 
+use super::open;
+use crate::load::moment::Clock;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use polars::prelude::*;
-
-use super::open;
 
 #[derive(Default, Clone, Copy)]
 struct Day {
@@ -23,35 +22,25 @@ pub(in crate::load) struct Days(Mutex<Found>);
 
 #[derive(Default)]
 struct Found {
-    days: HashMap<i32, Day, FixedState>,
+    days: HashMap<i64, Day, FixedState>,
     newest: Option<i64>,
 }
 
 impl Days {
-    /// Adds a batch: the day of each row, its time, and which rows are no orders, if any can be.
-    ///
-    /// # Errors
-    /// Where `days` are no days without gaps.
-    pub(in crate::load) fn add(
-        &self,
-        days: &Column,
-        times: &[i64],
-        refunds: Option<&BooleanChunked>,
-    ) -> PolarsResult<()> {
-        let days = days.to_physical_repr().rechunk();
-        let days = days.i32()?.cont_slice()?;
-        let mut found: HashMap<i32, Day, FixedState> = HashMap::default();
-        let mut row = 0;
+    /// Adds a batch: the times of its rows on a clock, and which of them are refunds, if any can be.
+    pub(in crate::load) fn add(&self, clock: Clock, times: &[i64], refunds: Option<&[bool]>) {
+        let mut found: HashMap<i64, Day, FixedState> = HashMap::default();
+        let mut begin = 0;
         // Neighbours mostly share their day.
-        for same in days.chunk_by(|a, b| a == b) {
-            let entry = found.entry(same[0]).or_default();
-            let rows = same.len().cast_signed() as i64;
-            entry.rows += rows;
-            let refunds = refunds.map_or(0, |refunds| {
-                refunds.slice(row, same.len()).sum().unwrap_or(0)
-            });
-            entry.orders += rows - i64::from(refunds);
-            row += rows;
+        while begin < times.len() {
+            let (day, rows) = clock.same_day(&times[begin..]);
+            let same = begin..begin + rows.max(1);
+            let of_refunds = refunds.map(|refunds| &refunds[same.clone()]);
+            let refunds = of_refunds.map_or(0, |all| all.iter().filter(|&&refund| refund).count());
+            let entry = found.entry(day).or_default();
+            entry.rows += same.len().cast_signed() as i64;
+            entry.orders += (same.len() - refunds).cast_signed() as i64;
+            begin = same.end;
         }
         let mut all = open(&self.0);
         all.newest = all.newest.max(times.iter().max().copied());
@@ -60,7 +49,6 @@ impl Days {
             entry.rows += part.rows;
             entry.orders += part.orders;
         }
-        Ok(())
     }
 
     /// Takes out the days with their orders, ascending; where there is no order at all, with their rows. And the newest
@@ -69,10 +57,10 @@ impl Days {
         let found = std::mem::take(&mut *open(&self.0));
         let only_refunds = found.days.values().all(|day| day.orders == 0);
         let count = |day: Day| if only_refunds { day.rows } else { day.orders };
-        let days = found
-            .days
-            .into_iter()
-            .map(|(day, counts)| (day, count(counts)));
+        let days = found.days.into_iter();
+        // As many days as there are between the first and the last microsecond fit.
+        let days =
+            days.map(|(day, counts)| (i32::try_from(day).unwrap_or(i32::MAX), count(counts)));
         let mut days: Vec<(i32, i64)> = days.filter(|&(_, orders)| 0 < orders).collect();
         days.sort_unstable();
         (days, found.newest)

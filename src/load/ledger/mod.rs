@@ -15,6 +15,7 @@ mod days;
 mod keys;
 mod sorted;
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +36,9 @@ use sorted::sorted;
 /// Shelves; so many that one fits into the cache of a core while there are some million customers.
 const SHELVES: usize = 256;
 /// Lines that wait on a shelf before they are added to its accounts.
-const WAITING: usize = 8_192;
+const WAITING: usize = 2_048;
+/// Lines that are given to the shelves together: as many as the cache of a core holds beside what waits.
+const GIVEN: usize = 8_192;
 
 /// Some of the customers.
 struct Shelf<K: Keys, L> {
@@ -60,6 +63,24 @@ impl<K: Keys, L: Lines> Shelf<K, L> {
             waiting: Vec::new(),
             waiting_keys: K::default(),
         }
+    }
+
+    /// Lets lines wait, and adds them to the accounts as soon as they are many.
+    fn take_in(&mut self, mut lines: &[(K::Key<'_>, L)]) -> PolarsResult<()> {
+        while !lines.is_empty() {
+            // All at once, since room that grows is cleared anew each time.
+            self.waiting.reserve_exact(WAITING - self.waiting.len());
+            let room = WAITING - self.waiting.len();
+            let (now, later) = lines.split_at(room.min(lines.len()));
+            let keys = &mut self.waiting_keys;
+            let stored = now.iter().map(|&(key, line)| (keys.store(key), line));
+            self.waiting.extend(stored);
+            if self.waiting.len() == WAITING {
+                self.settle()?;
+            }
+            lines = later;
+        }
+        Ok(())
     }
 
     /// Adds what waits to the accounts.
@@ -134,17 +155,14 @@ impl<K: Keys, L: Lines> Shelves<K, L> {
         line: impl Fn(usize) -> L,
     ) -> PolarsResult<()> {
         const STEP: usize = 97;
-        let (sorted, starts) = by_shelf(n, |row| K::hash(key(row)), |row| (key(row), line(row)));
-        let turn = self.turn.fetch_add(STEP, Ordering::Relaxed);
-        for shelf in (0..SHELVES).map(|shelf| (turn + shelf) % SHELVES) {
-            let mut open = open(&self.shelves[shelf]);
-            let open = &mut *open;
-            let theirs = &sorted[starts[shelf]..starts[shelf + 1]];
-            let keys = &mut open.waiting_keys;
-            let lines = theirs.iter().map(|&(key, line)| (keys.store(key), line));
-            open.waiting.extend(lines);
-            if WAITING <= open.waiting.len() {
-                open.settle()?;
+        let mut sorted = Vec::new();
+        for begin in (0..n).step_by(GIVEN) {
+            let rows = begin..n.min(begin + GIVEN);
+            let item = |row| (key(row), line(row));
+            let starts = by_shelf(rows, |row| K::hash(key(row)), item, &mut sorted);
+            let turn = self.turn.fetch_add(STEP, Ordering::Relaxed);
+            for shelf in (0..SHELVES).map(|shelf| (turn + shelf) % SHELVES) {
+                open(&self.shelves[shelf]).take_in(&sorted[starts[shelf]..starts[shelf + 1]])?;
             }
         }
         Ok(())
@@ -169,14 +187,18 @@ fn open<T>(shelf: &Mutex<T>) -> MutexGuard<'_, T> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The `n` items of a batch by shelf, and where each shelf begins.
+/// Sorts the items of some rows by shelf, and tells where each shelf begins.
 fn by_shelf<T: Copy>(
-    n: usize,
+    rows: Range<usize>,
     hash: impl Fn(usize) -> u64,
     item: impl Fn(usize) -> T,
-) -> (Vec<T>, [usize; SHELVES + 1]) {
+    sorted: &mut Vec<T>,
+) -> [usize; SHELVES + 1] {
     let mut starts = [0; SHELVES + 1];
-    let shelves: Vec<u8> = (0..n).map(|row| shelf_of(hash(row))).collect();
+    if rows.is_empty() {
+        return starts;
+    }
+    let shelves: Vec<u8> = rows.clone().map(|row| shelf_of(hash(row))).collect();
     for &shelf in &shelves {
         starts[usize::from(shelf) + 1] += 1;
     }
@@ -184,16 +206,14 @@ fn by_shelf<T: Copy>(
         starts[i + 1] += starts[i];
     }
     let mut next = starts;
-    if n == 0 {
-        return (Vec::new(), starts);
-    }
-    let mut sorted = vec![item(0); n];
-    for (row, &shelf) in shelves.iter().enumerate() {
+    // What stands there is written over.
+    sorted.resize(rows.len(), item(rows.start));
+    for (row, &shelf) in rows.zip(&shelves) {
         let place = &mut next[usize::from(shelf)];
         sorted[*place] = item(row);
         *place += 1;
     }
-    (sorted, starts)
+    starts
 }
 
 /// The shelf of a hash, by bits that the table itself does not look at: it takes the lowest and the highest.

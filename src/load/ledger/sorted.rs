@@ -2,8 +2,9 @@
 //!
 //! In: the accounts of all shelves. Out: [`Grouped`]. Invariant: ids ascend, and each stands once.
 //!
-//! Each shelf is sorted by itself, in the cache. Then the range of ids is cut into parts, of which every shelf holds a
-//! piece in one place; the pieces of a part are brought together, sorted, and written where they belong.
+//! The range of ids is cut into parts, by the ids of one shelf: ids came to shelves by a hash, so that its quantiles are those
+//! of all. Every shelf deals its accounts to the parts; then what a part was dealt is sorted, in the cache, and written where
+//! it belongs.
 
 use std::ops::Range;
 
@@ -18,60 +19,99 @@ const PART: usize = 16_384;
 
 /// A shelf that nothing is added to any more.
 struct Closed<K: Keys> {
-    /// Those who are customers, ascending by id.
-    ordered: Vec<Account<K::Stored>>,
     without: Vec<Account<K::Stored>>,
     keys: K,
     wide: Wide<K::Stored>,
 }
 
+/// The accounts of those who are customers, part by part, and where each part begins; one more entry at the end.
+struct Dealt<S> {
+    accounts: Vec<Account<S>>,
+    starts: Vec<usize>,
+}
+
+/// What an id is ordered by.
+type Place<'a, K> = (<K as Keys>::Rank, <K as Keys>::Key<'a>);
+
 impl<K: Keys> Closed<K> {
-    fn new<L>(shelf: Shelf<K, L>, who: Who) -> Self {
+    /// Closes a shelf, and takes out the accounts of those who are customers.
+    fn new<L>(shelf: Shelf<K, L>, who: Who) -> (Self, Vec<Account<K::Stored>>) {
         let Shelf {
-            accounts: mut ordered,
+            mut accounts,
             keys,
             wide,
             ..
         } = shelf;
         let mut without = Vec::new();
-        ordered.retain(|&account| {
+        accounts.retain(|&account| {
             let has_order = who == Who::Everybody || 0 < account.orders;
             if !has_order {
                 without.push(account);
             }
             has_order
         });
-        let mut closed = Self {
-            ordered: Vec::new(),
-            without: Vec::new(),
+        let closed = Self {
+            without,
             keys,
             wide,
         };
-        for accounts in [&mut ordered, &mut without] {
-            accounts.sort_unstable_by(|a, b| K::compare(closed.place(a), closed.place(b)));
-        }
-        (closed.ordered, closed.without) = (ordered, without);
-        closed
+        (closed, accounts)
     }
 
     /// What an account is ordered by.
-    fn place(&self, account: &Account<K::Stored>) -> (K::Rank, K::Key<'_>) {
+    fn place(&self, account: &Account<K::Stored>) -> Place<'_, K> {
         (self.keys.rank(account.id), self.keys.get(account.id))
+    }
+
+    /// Deals accounts to the parts, of which all but the first begin at `firsts`.
+    fn deal(&self, accounts: Vec<Account<K::Stored>>, firsts: &[Place<'_, K>]) -> Dealt<K::Stored> {
+        let part = |account: &Account<K::Stored>| {
+            let place = self.place(account);
+            firsts.partition_point(|&first| K::compare(first, place).is_le())
+        };
+        let parts: Vec<usize> = accounts.iter().map(part).collect();
+        let mut starts = vec![0; firsts.len() + 2];
+        for &part in &parts {
+            starts[part + 1] += 1;
+        }
+        for part in 0..=firsts.len() {
+            starts[part + 1] += starts[part];
+        }
+        let mut next = starts.clone();
+        let mut dealt = accounts.clone();
+        for (&part, account) in parts.iter().zip(accounts) {
+            dealt[next[part]] = account;
+            next[part] += 1;
+        }
+        Dealt {
+            accounts: dealt,
+            starts,
+        }
     }
 }
 
 /// Lays the accounts out by id.
 pub(super) fn sorted<K: Keys, L: Send>(shelves: Vec<Shelf<K, L>>, name: &str, who: Who) -> Grouped {
     let closed = shelves.into_par_iter().map(|shelf| Closed::new(shelf, who));
-    let shelves: Vec<Closed<K>> = closed.collect();
-    let cuts = cuts(&shelves);
-    let n = cuts.iter().map(|part| size(part)).sum();
-    let mut columns = Columns::new(n, first_id(&shelves));
+    let (shelves, accounts): (Vec<Closed<K>>, Vec<_>) = closed.collect();
+    let firsts = firsts(&shelves, &accounts);
+    let dealt = accounts.into_par_iter().zip(&shelves);
+    let dealt: Vec<Dealt<K::Stored>> = dealt
+        .map(|(accounts, shelf)| shelf.deal(accounts, &firsts))
+        .collect();
+    let sizes: Vec<usize> = (0..=firsts.len())
+        .map(|part| dealt.iter().map(|shelf| shelf.part(part).len()).sum())
+        .collect();
+    let some_id = shelves.iter().zip(&dealt).find_map(|(shelf, dealt)| {
+        let account = dealt.accounts.first()?;
+        Some(shelf.keys.get(account.id))
+    });
+    let mut columns = Columns::new(sizes.iter().sum(), some_id);
     let wide: Vec<(usize, i128)> = columns
-        .split(cuts.iter().map(|part| size(part)))
+        .split(sizes.into_iter())
         .into_par_iter()
-        .zip(&cuts)
-        .flat_map_iter(|(mut place, part)| bring(&shelves, part, &mut place))
+        .enumerate()
+        .flat_map_iter(|(part, mut place)| bring((&shelves, &dealt), part, &mut place))
         .collect();
     let mut without: Vec<_> = shelves
         .iter()
@@ -97,52 +137,31 @@ pub(super) fn sorted<K: Keys, L: Send>(shelves: Vec<Shelf<K, L>>, name: &str, wh
     }
 }
 
-fn first_id<K: Keys>(shelves: &[Closed<K>]) -> Option<K::Key<'_>> {
-    shelves.iter().find_map(|shelf| {
-        shelf
-            .ordered
-            .first()
-            .map(|account| shelf.keys.get(account.id))
-    })
+impl<S> Dealt<S> {
+    fn part(&self, part: usize) -> Range<usize> {
+        self.starts[part]..self.starts[part + 1]
+    }
 }
 
-/// For each part, the range of accounts that each shelf has of it.
-fn cuts<K: Keys>(shelves: &[Closed<K>]) -> Vec<Vec<Range<usize>>> {
-    let all: usize = shelves.iter().map(|shelf| shelf.ordered.len()).sum();
-    // Ids came to shelves by a hash, so that the quantiles of one shelf are those of all.
-    let Some(sample) = shelves.iter().max_by_key(|shelf| shelf.ordered.len()) else {
+/// Where all parts but the first begin.
+fn firsts<'a, K: Keys>(
+    shelves: &'a [Closed<K>],
+    accounts: &[Vec<Account<K::Stored>>],
+) -> Vec<Place<'a, K>> {
+    let all: usize = accounts.iter().map(Vec::len).sum();
+    let Some((shelf, sample)) = shelves
+        .iter()
+        .zip(accounts)
+        .max_by_key(|(_, accounts)| accounts.len())
+    else {
         return Vec::new();
     };
-    let parts = all.div_ceil(PART).clamp(1, sample.ordered.len().max(1));
-    let mut starts = vec![0; shelves.len()];
-    let mut cuts = Vec::with_capacity(parts);
-    for part in 1..=parts {
-        let end = sample.ordered.get(part * sample.ordered.len() / parts);
-        let ends: Vec<usize> = match end {
-            None => shelves.iter().map(|shelf| shelf.ordered.len()).collect(),
-            Some(end) => {
-                let end = sample.place(end);
-                let before = |shelf: &Closed<K>| {
-                    let lies_before = |account: &_| K::compare(shelf.place(account), end).is_lt();
-                    shelf.ordered.partition_point(lies_before)
-                };
-                shelves.iter().map(before).collect()
-            }
-        };
-        cuts.push(
-            starts
-                .iter()
-                .zip(&ends)
-                .map(|(&start, &end)| start..end)
-                .collect(),
-        );
-        starts = ends;
-    }
-    cuts
-}
-
-fn size(part: &[Range<usize>]) -> usize {
-    part.iter().map(ExactSizeIterator::len).sum()
+    let mut sample: Vec<Place<'a, K>> = sample.iter().map(|account| shelf.place(account)).collect();
+    sample.sort_unstable_by(|&a, &b| K::compare(a, b));
+    let parts = all.div_ceil(PART).clamp(1, sample.len().max(1));
+    (1..parts)
+        .map(|part| sample[part * sample.len() / parts])
+        .collect()
 }
 
 /// The columns of [`Grouped`], or the place of a part in them.
@@ -200,31 +219,36 @@ impl<T: Copy> Columns<Vec<T>, Vec<i64>> {
 
 /// Brings the pieces of a part together, and gives back the totals beyond 64 bits, by row.
 fn bring<'a, K: Keys>(
-    shelves: &'a [Closed<K>],
-    part: &[Range<usize>],
+    (shelves, dealt): (&'a [Closed<K>], &[Dealt<K::Stored>]),
+    part: usize,
     place: &mut Columns<&mut [K::Key<'a>], &mut [i64]>,
 ) -> Vec<(usize, i128)> {
-    let pieces = shelves.iter().zip(part);
-    let mut accounts: Vec<_> = pieces
-        .flat_map(|(shelf, range)| {
-            let piece = shelf.ordered[range.clone()].iter();
-            piece.map(move |account| (shelf.keys.rank(account.id), account, shelf))
-        })
-        .collect();
-    // Not the unstable sort: this one makes use of the pieces, which are sorted.
-    accounts.sort_by(|a, b| {
-        a.0.cmp(&b.0)
-            .then_with(|| K::compare(a.2.place(a.1), b.2.place(b.1)))
+    let mut order: Vec<(K::Rank, u32, u32)> = Vec::with_capacity(place.last.len());
+    for (which, (shelf, dealt)) in (0..).zip(shelves.iter().zip(dealt)) {
+        let range = dealt.part(part);
+        let numbers = u32::try_from(range.start).unwrap_or(u32::MAX)..;
+        let accounts = dealt.accounts[range].iter().zip(numbers);
+        order.extend(accounts.map(|(account, at)| (shelf.keys.rank(account.id), which, at)));
+    }
+    let account = |which: u32, at: u32| &dealt[which as usize].accounts[at as usize];
+    let key = |which: u32, at: u32| shelves[which as usize].keys.get(account(which, at).id);
+    order.sort_unstable_by(|&(a, a_shelf, a_at), &(b, b_shelf, b_at)| {
+        // Ranks of most ids differ, and nothing behind them has to be looked at.
+        let equal = || K::compare((a, key(a_shelf, a_at)), (b, key(b_shelf, b_at)));
+        a.cmp(&b).then_with(equal)
     });
     let mut wide = Vec::new();
-    for (row, &(_, account, shelf)) in accounts.iter().enumerate() {
+    for (row, &(_, which, at)) in order.iter().enumerate() {
+        let (shelf, account) = (&shelves[which as usize], account(which, at));
         place.ids[row] = shelf.keys.get(account.id);
         place.last[row] = account.last;
         place.first[row] = account.first;
         place.orders[row] = account.orders;
         place.totals[row] = account.total;
-        let beyond = shelf.wide.get(&account.id);
-        wide.extend(beyond.map(|&beyond| (place.start + row, beyond)));
+        if !shelf.wide.is_empty() {
+            let beyond = shelf.wide.get(&account.id);
+            wide.extend(beyond.map(|&beyond| (place.start + row, beyond)));
+        }
     }
     wide
 }

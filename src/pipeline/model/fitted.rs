@@ -21,8 +21,7 @@ pub(in crate::pipeline) fn fitted(
     config: &Config,
     customers: &Customers,
 ) -> Result<(Model, Array2<f64>, Vec<Warning>)> {
-    let fitted = features::fit(customers, &config.features)?;
-    let matrix = features::matrix(customers, &fitted.columns)?;
+    let (fitted, matrix) = features::fit_transform(customers, &config.features)?;
     let clusters = cluster(&sketch(matrix.view())?, &config.cluster)?;
     let ranked = tiers::rank(
         customers,
