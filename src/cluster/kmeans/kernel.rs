@@ -212,12 +212,12 @@ mod tests {
                         sum + (coordinates[feature * n + point] - x).powi(2)
                     })
                 };
-                let mut squares: Vec<(f64, u32)> =
+                let mut order: Vec<(f64, u32)> =
                     places.chunks(n_features).map(squared).zip(0..).collect();
-                squares.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                let next = squares.get(1).map_or(f64::INFINITY, |next| next.0);
-                assert_eq!(labels[point], squares[0].1);
-                assert_eq!(first[point].to_bits(), squares[0].0.to_bits());
+                order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                let next = order.get(1).map_or(f64::INFINITY, |next| next.0);
+                assert_eq!(labels[point], order[0].1);
+                assert_eq!(first[point].to_bits(), order[0].0.to_bits());
                 assert_eq!(second[point].to_bits(), next.to_bits());
             }
         }
