@@ -66,7 +66,7 @@ pub(super) fn fit(scale: Scale, values: &[f64]) -> Scaled {
     }
 }
 
-/// Least and greatest value.
+/// Least and greatest value; of both zeros, the one without a sign.
 pub(super) fn ends(values: &[f64]) -> (f64, f64) {
     let ends = |(least, greatest): (f64, f64), value: (f64, f64)| {
         (least.min(value.0), greatest.max(value.1))
@@ -74,7 +74,8 @@ pub(super) fn ends(values: &[f64]) -> (f64, f64) {
     let nothing = (f64::INFINITY, f64::NEG_INFINITY);
     let blocks = values.par_chunks(BLOCK);
     let blocks = blocks.map(|block| block.iter().fold(nothing, |all, &v| ends(all, (v, v))));
-    blocks.reduce(|| nothing, ends)
+    let (least, greatest) = blocks.reduce(|| nothing, ends);
+    (least + 0.0, greatest + 0.0)
 }
 
 /// Mean and population deviation, by two passes.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tiermill::generate::Plan;
 use tiermill::load::Customers;
 use tiermill::pipeline::{IdType, Model, Report, assign, fit, generate, run};
@@ -242,10 +241,7 @@ fn check_manifest(folder: &Path) -> Value {
     for output in manifest["outputs"].as_array().unwrap() {
         let name = output["path"].as_str().unwrap();
         let bytes = std::fs::read(folder.join(name)).unwrap();
-        let digest: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = hex::encode(ring::digest::digest(&ring::digest::SHA256, &bytes));
         assert_eq!(output["sha256"], digest, "{name}");
         assert_eq!(output["bytes"], bytes.len(), "{name}");
         listed.push(name);

@@ -4,8 +4,8 @@
 //! Invariant: each distance is added up in the order of the features, and sums over points in eight parts, whatever the
 //! width of the registers: the same bits on every machine.
 //!
-//! Each loop is compiled for several generations of processors, and the one that is there is asked which to run. That of the
-//! oldest alone, which every processor has, takes four times as long (`cargo bench --bench kmeans`).
+//! Each loop is compiled for several generations of processors, and the one that is there is asked which to run. What that is worth
+//! stands in DECISIONS.md.
 
 use fearless_simd::{Level, Simd, dispatch, f64x8, prelude::*};
 
