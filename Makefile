@@ -15,7 +15,7 @@ run: ## build, and make tiers of the real orders in data/
 	@cargo build --release --locked
 	@cargo run --release --locked --quiet -- run --config data/tiermill.toml
 
-# Two at a time where nothing is built or timed: each check waits for itself now and then.
+# Two at a time where nothing is timed: each check waits for itself now and then.
 test: fmt clippy rust docs ## every check below
 	@cargo build --locked
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target golden notebooks $(OUTSIDE)

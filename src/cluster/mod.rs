@@ -191,7 +191,7 @@ fn solve_all(
     Ok((solutions, mixtures))
 }
 
-/// What speaks against believing in these clusters, of which the sketch has [`CLOUD_CELLS`].
+/// What speaks against believing in these clusters, of which the sketch has at most [`CLOUD_CELLS`].
 fn doubts(sketch: &Sketch, solved: &Solved, config: &ClusterConfig) -> Vec<Warning> {
     let still_moving = || {
         let iterations = config.max_iter;

@@ -58,9 +58,7 @@ impl Placer {
             }
         }
     }
-}
 
-impl Placer {
     /// [`Self::place`] for every row of a matrix.
     pub fn place_all(&self, matrix: ArrayView2<'_, f64>) -> (Vec<u32>, Vec<f32>) {
         const BLOCK: usize = 4_096;
@@ -73,6 +71,7 @@ impl Placer {
         blocks.zip(found).for_each(|(rows, (clusters, margins))| {
             if let Self::Nearest(centroids) = self
                 && let Some(places) = centroids.as_slice()
+                && !places.is_empty()
             {
                 place_nearest(rows, places, (clusters, margins));
             } else {

@@ -137,11 +137,17 @@ fn fit_columns(
         columns: Vec::with_capacity(configs.len()),
         warnings: Vec::new(),
     };
-    let mut transformed = Vec::with_capacity(configs.len());
-    for config in configs {
+    // Side by side: exponents and order statistics of a column are looked for on one core.
+    let fitted = configs.par_iter().with_max_len(1).map(|config| {
         let raw = raw(customers, config.feature)?;
-        let (column, values, warning) = fit_column(config, &raw);
-        check_scalable(customers, (&column, &raw))?;
+        let fitted = fit_column(config, &raw);
+        check_scalable(customers, (&fitted.0, &raw))?;
+        Ok(fitted)
+    });
+    let fitted: Vec<Result<_>> = fitted.collect();
+    let mut transformed = Vec::with_capacity(configs.len());
+    for fitted in fitted {
+        let (column, values, warning) = fitted?;
         features.columns.push(column);
         features.warnings.extend(warning);
         transformed.push(values);

@@ -1,7 +1,7 @@
 //! Scales: how transformed features are made comparable.
 //!
 //! In: the transformed values of one feature. Out: center and spread, or the quantiles that positions are read from.
-//! Invariant: sums run in the order of the customers, so that they do not depend on the number of threads.
+//! Invariant: sums run over blocks of customers in a fixed order, so that they do not depend on the number of threads.
 
 use rayon::prelude::*;
 

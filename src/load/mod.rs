@@ -205,7 +205,7 @@ pub fn survey(input: &InputConfig, rfm: &RfmConfig) -> Result<(Loaded, Option<Er
 
 /// A fixed-point number as an f64, the nearest one where its units are not more than 2^53.
 pub(crate) fn from_fixed(units: i128, decimals: u32) -> f64 {
-    /// Powers of ten that f64 holds exactly, as far as decimals go.
+    /// The usual powers of ten.
     const POWERS: [f64; 19] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
         1e17, 1e18,

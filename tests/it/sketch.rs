@@ -459,3 +459,14 @@ fn a_table_that_is_none_of_a_sketch_is_refused_by_its_column() {
     column `place`: 0 in row 20, expected cells in the order of their keys
     ");
 }
+
+/// Coordinates that round to the end of the grid: 2¹⁶ of them have no room in 64 bits.
+#[test]
+fn a_cell_of_many_rows_at_the_end_of_the_grid_adds_up() {
+    let points = Array2::from_elem((1 << 16, 2), 128.0_f64.next_down());
+    let grid = Grid::covering(points.view()).unwrap();
+    let ones = vec![1; points.nrows()];
+    let weighted = sketch_weighted(points.view(), Some(&ones), &grid).unwrap();
+    assert_eq!(sketch(points.view()).unwrap().sketch, weighted.sketch);
+    assert_eq!(weighted.sketch.count(), 1 << 16);
+}

@@ -19,7 +19,7 @@ const SHORT_KEY: u32 = 64;
 /// Bits of the widest key.
 const LONG_KEY: u32 = 128;
 /// Rows of a cell whose coordinates, of [`super::grid::MAGNITUDE`] bits, surely add up to 64 bits.
-const NARROW: usize = 1 << 16;
+const NARROW: usize = 1 << 15;
 /// Rows whose histograms are counted at once.
 const HISTOGRAM_BLOCK: usize = 65_536;
 
