@@ -69,7 +69,7 @@ impl Telling<'_> {
         }
         // In the order in which a page is made again, for the same bytes.
         others.insert("thresholds".to_owned(), report::as_read(&thresholds)?);
-        if let Some(before) = report::previous(&self.out.join("runs"), &self.run_id)? {
+        if let Some(before) = report::previous(&self.out.join("runs"), &self.run_id, model)? {
             others.insert("previous".to_owned(), before);
         }
         let made = report::make(report::Parts {

@@ -212,14 +212,15 @@ fn cuts(sets: &Value, thresholds: Option<&Value>) -> [Vec<f64>; 3] {
     })
 }
 
-/// The tiers of the run before, as far as the page tells of them.
+/// The tiers of the run before, as far as the page tells of them, and whether they are tiers of this model.
 ///
 /// # Errors
 /// [`Error::Io`].
-pub(super) fn previous(runs: &Path, date: &str) -> Result<Option<Value>> {
+pub(super) fn previous(runs: &Path, date: &str, model: &Model) -> Result<Option<Value>> {
     let Some(folder) = previous_run(runs, date)? else {
         return Ok(None);
     };
+    let same_model = document(&folder.join("model.json"))? == as_read(model)?;
     let before = document(&folder.join("tiers.json"))?;
     let tiers = before["tiers"]
         .as_array()
@@ -235,6 +236,7 @@ pub(super) fn previous(runs: &Path, date: &str) -> Result<Option<Value>> {
         "as_of": before["as_of"],
         "customers": before["customers"],
         "revenue": before["revenue"],
+        "same_model": same_model,
         "tiers": tiers.collect::<Vec<_>>(),
     })))
 }
@@ -387,7 +389,7 @@ fn again(run: &Path, backtest: Option<&Path>) -> Result<Made> {
         }
     }
     if let Some(runs) = run.parent()
-        && let Some(before) = previous(runs, &run_id)?
+        && let Some(before) = previous(runs, &run_id, &model)?
     {
         others.insert("previous".to_owned(), before);
     }

@@ -474,7 +474,12 @@ pub fn previous_run(runs: &Path, run_id: &str) -> Result<Option<PathBuf>> {
         let path = entry.map_err(Error::io("list", runs))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let earlier = !name.starts_with('.') && day(&name) < today;
-        let whole = ["assignments.parquet", "tiers.json", "manifest.json"];
+        let whole = [
+            "assignments.parquet",
+            "tiers.json",
+            "model.json",
+            "manifest.json",
+        ];
         if earlier
             && whole.iter().all(|file| path.join(file).exists())
             && found.as_ref() < Some(&path)

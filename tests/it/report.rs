@@ -347,6 +347,7 @@ fn a_page_tells_of_the_run_of_an_earlier_day() {
         .success();
     let again = std::fs::read_to_string(work.join("again.html")).unwrap();
     assert!(again.contains("\"previous\":{") && again.contains(&format!("\"as_of\":\"{earlier}")));
+    assert!(again.contains("\"same_model\":false"));
 }
 
 #[test]

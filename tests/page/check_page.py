@@ -337,11 +337,31 @@ def speaks_chinese(checks, page, path, earlier, breaks):
     checks.that("every reason has words", 16 <= len(reasons) and all(f"{code}: [" in told for code in reasons), str(reasons))
     ends = page.js("return [...document.querySelectorAll('#thresholds details')].slice(0, 2).flatMap(one => [...one.querySelectorAll('tbody td:nth-child(3)')].map(cell => cell.textContent))")
     checks.equal("days and orders are whole in intervals", [text for text in ends if "." in text], [])
+    lead = page.find("#changes .lead").text
+    checks.that("tiers that were found anew are not called the same", "各自重新分层" in lead and "按名次" in lead, lead)
     page.open(earlier, "#lang=zh")
     checks.that("a reason is in Chinese, beside its code", ["在截止时刻或其后 after_as_of"] == [row[0] for row in page.cell_texts("#rows .scroll")][1:], str(page.cell_texts("#rows .scroll")))
     page.open(breaks, "#lang=en")
     labels = page.js("return [...document.querySelectorAll('#from option')].map(one => one.textContent)")
     checks.that("a set is called after the method of the tiers", "between the tiers (natural breaks), 8 bands" in labels and not any("k-means" in label for label in labels), str(labels))
+
+
+def compares_with_before(checks, page, nights):
+    """Tiers of another model are not said to be the same ones, and an amount per order is called so."""
+    placed, other = (next((nights / "runs").glob(f"{day}-*")) / "report.html" for day in ("1998-06-15", "1998-07-01"))
+    page.open(placed, "#lang=en")
+    checks.that("tiers of one model go by their keys", "by one model" in page.find("#changes .lead").text, page.find("#changes .lead").text)
+    checks.equal("each of them stands beside itself", [row[0] for row in page.cell_texts("#changes")], [row[1] for row in page.cell_texts("#tiers .scroll")])
+    heads = page.js("return [...document.querySelectorAll('#tiers thead th')].map(one => one.textContent)")
+    checks.that("the mean of an order is no total", "Amount per order" in heads and "Amount" not in heads, str(heads))
+    profiles = page.js("return [...document.querySelectorAll('.card p:not(.share)')].map(one => one.textContent).join(' ')")
+    checks.that("neither in words", "an order" in profiles and "in all" not in profiles, profiles)
+    curves = [row[0] for row in page.cell_texts("#lorenz")]
+    checks.that("no curve of customers in the order of another amount", curves and "each customer" not in curves, str(curves))
+    for lang, words in (("en", "5 tiers then and there are 4 now"), ("zh", "当时有 5 层，现在有 4 层")):
+        page.open(other, f"#lang={lang}")
+        checks.that("another number of tiers is told", words in page.find("#changes .lead").text, page.find("#changes .lead").text)
+        checks.equal("and only totals stand beside each other", page.js("return document.querySelectorAll('#changes tbody tr').length"), 0)
 
 
 def prints(checks, page, path):
@@ -446,6 +466,10 @@ def prepare(folder):
     tiermill(folder, "backtest", *ORDERS, "--k", "5", "--at", "1998-01-01", "--horizon", "90d", "--resamples", "100", "--out", "backtest", "--quiet")
     tiermill(folder, "report", "out", "--backtest", "backtest/backtest.json", "--out", "page/report.html", "--charts")
     tiermill(folder, "run", *ORDERS, "--quiet", "--method", "breaks", "--out", "breaks")
+    mean = [*COLUMNS, "--monetary", "mean", "--quiet", "--out", "nights"]
+    tiermill(folder, "run", *mean, "--as-of", "1998-06-01", "--k", "5")
+    tiermill(folder, "assign", *mean, "--as-of", "1998-06-15", "--model", "nights/current/model.json")
+    tiermill(folder, "run", *mean, "--as-of", "1998-07-01", "--k", "4")
     # Everybody bought last on one day, and two in three customers sent back more than they kept.
     odd = pl.read_parquet(ROOT / "data" / "cdnow.parquet").head(20_000)
     last = pl.col("date") + (pl.date(1998, 6, 30) - pl.col("date").max().over("customer_id"))
@@ -492,6 +516,7 @@ def main():
             checks.group("says what it can", says_what_it_can, page, (folder / "odd" / "current").resolve() / "report.html")
             earlier = next((folder / "out" / "runs").glob("1998-06-01-*")) / "report.html"
             checks.group("speaks Chinese", speaks_chinese, page, folder / "page" / "report.html", earlier, (folder / "breaks" / "current").resolve() / "report.html")
+            checks.group("compares with before", compares_with_before, page, folder / "nights")
             checks.group("prints", prints, page, folder / "page" / "report.html")
             checks.group("resists", resists, page, (folder / "hostile" / "current").resolve() / "report.html")
             checks.group("tells exact days", tells_exact_days, page, (folder / "hostile" / "current").resolve() / "report.html")

@@ -33,9 +33,10 @@ const overview = () => {
   return element;
 };
 
-// The code of a tier as that of the eight: a band above the middle is good.
-const deepest = Math.max(1, ...tiers.flatMap((tier) => [...tier.code].map(Number)));
-const kindOf = (tier) => [...tier.code].map((digit) => (Number(digit) * 2 > deepest - (deepest > 1 ? 0 : 1) ? 1 : 0)).join("").padStart(3, "0");
+// The code of a tier as that of the eight: a band above the middle of its dimension is good.
+const digits = (tier) => [...tier.code.padStart(3, "0")].map(Number);
+const deepest = DIMS.map((_, d) => Math.max(1, ...tiers.map((tier) => digits(tier)[d])));
+const kindOf = (tier) => digits(tier).map((digit, d) => (digit * 2 > deepest[d] - (deepest[d] > 1 ? 0 : 1) ? 1 : 0)).join("");
 // Whether the tiers differ in a dimension; a single one has nothing to differ from. Where they do not, a code says nothing of it, and neither do words.
 const differs = DIMS.map((name) => new Set(tiers.filter((tier) => tier[name]).map((tier) => `${tier[name].median} ${tier[name].mean}`)).size > 1 || tiers.filter((tier) => tier[name]).length < 2);
 const profileOf = (tier) => {
@@ -44,7 +45,7 @@ const profileOf = (tier) => {
   const days = tier.recency_days.median, orders = tier.frequency.median, ago = days < 1 ? t("today") : days === 1 ? t("oneDay") : t("nDays", { n: number(days, 0) });
   const parts = [
     differs[1] && (orders === 1 ? t("oneOrder") : t("nOrders", { n: number(orders, 1, 0) })),
-    differs[2] && t("profileAmount", { amount: money(tier.monetary.median) }),
+    differs[2] && t(D.monetary === "mean" ? "profileMean" : "profileAmount", { amount: money(tier.monetary.median) }),
     differs[0] && t(differs[1] ? "profileLast" : "profileLastOrder", { days: ago }),
   ];
   return t("profile", { parts: parts.filter(Boolean).join(view.lang === "zh" ? "，" : ", ") });
@@ -62,7 +63,7 @@ const shareBar = (key) => (key === "revenue_share" && !(D.tiers.revenue > 0) ? h
 const tiersSection = () => {
   const median = (tier, d) => (tier[DIMS[d]] ? quantity(d, tier[DIMS[d]].median) : t("none"));
   const rows = tiers.map((tier, index) => [integer(tier.rank), tierName(index), h("span", { class: "mono" }, tier.code), integer(tier.customers), percent(tier.customer_share), money(tier.revenue), tierRevenue(tier), ...[0, 1, 2].map((d) => median(tier, d))]);
-  const columns = [[t("rank")], [t("tier"), "text wide"], [t("code"), "text"], [t("customers")], [t("share")], [t("revenue")], [t("share")], [t("recency")], [t("orders")], [t("amount")]];
+  const columns = [[t("rank")], [t("tier"), "text wide"], [t("code"), "text"], [t("customers")], [t("share")], [t("revenue")], [t("share")], ...DIMS.map((_, d) => [dimension(d)])];
   const card = (tier, index) => {
     return h("article", { class: "card", style: { "--tier": tierColour(index) } },
       h("h3", {}, `${tier.rank}. ${named(tier)}`, h("span", { class: "code mono" }, tier.code)),
@@ -77,9 +78,11 @@ const tiersSection = () => {
 
 const changes = () => {
   const before = D.previous, drift = D.drift, parts = [];
+  // Of another number of tiers none is the same as one of ours: only the totals are.
+  const alike = before && (before.same_model || before.tiers.length === tiers.length);
   if (before) {
-    const old = new Map(before.tiers.map((tier) => [tier.key, tier]));
-    const rows = tiers.map((tier, index) => {
+    const old = new Map(alike ? before.tiers.map((tier) => [tier.key, tier]) : []);
+    const rows = (alike ? tiers : []).map((tier, index) => {
       const was = old.get(tier.key);
       old.delete(tier.key);
       return [tierName(index), was ? integer(was.customers) : t("newTier"), integer(tier.customers), difference(tier.customers, was?.customers), was ? money(was.revenue) : t("none"), money(tier.revenue), difference(Math.round(tier.revenue), was && Math.round(was.revenue))];
@@ -93,7 +96,7 @@ const changes = () => {
     const features = Object.entries(drift.features ?? {});
     if (features.length) parts.push(table(t("driftCaption"), [["", "text"], ["PSI"], ["KS"]], features.map(([name, own]) => [name, number(own.psi, 3), number(own.ks, 3)])));
   }
-  return parts.length ? section("changes", t("changesTitle"), before ? t("changesLead", { day: dayOf(before.as_of), id: before.run_id }) : null, parts) : null;
+  return parts.length ? section("changes", t("changesTitle"), before ? t("changesLead", { day: dayOf(before.as_of), id: before.run_id, how: t(before.same_model ? "changesModel" : alike ? "changesRank" : "changesCount", { then: before.tiers.length, now: tiers.length }) }) : null, parts) : null;
 };
 
 const legend = () => h("ul", { class: "legend" }, tiers.map((tier, index) => h("li", {}, swatch(tierColour(index)), `${tier.rank} ${named(tier)}`)));
@@ -108,7 +111,7 @@ const mapSection = () => {
   maps = figures.map(([element]) => element);
   const rows = tiers.map((tier, index) => [tierName(index), ...DIMS.map((name, d) => (Number.isFinite(tier.centroid?.[name]) ? quantity(d, tier.centroid[name]) : t("none")))]);
   return section("map", t("mapTitle"), t("mapLead"), legend(), h("div", { class: "grid-3" }, figures.map(([, figure]) => figure)),
-    h("details", {}, h("summary", {}, t("centres")), table(t("centres"), [[t("tier"), "text"], [t("recency")], [t("orders")], [t("amount")]], rows)));
+    h("details", {}, h("summary", {}, t("centres")), table(t("centres"), [[t("tier"), "text"], ...DIMS.map((_, d) => [dimension(d)])], rows)));
 };
 
 // A cell shaded by a share of the accent.
@@ -183,15 +186,15 @@ const lorenzSection = () => {
       group.revenue += cells.revenue[i];
     }
   }
-  const each = curve(byBin[2]);
+  // Bins of what a customer spends per order are not in the order of what customers bring.
   const lines = [
-    { name: t("lorenzEach"), points: each, colour: () => css("--soft"), width: 1.5 },
+    ...(D.monetary === "mean" ? [] : [{ name: t("lorenzEach"), points: curve(byBin[2]), colour: () => css("--soft"), width: 1.5 }]),
     { name: t("tiersTitle"), points: curve(byTier), colour: () => css("--accent"), symbol: true, width: 2.5 },
   ];
   if (D.rules) lines.push({ name: t("set_rules", { name: D.rules.name }), points: curve(bySegment), colour: () => SCALE[view.theme][4], symbol: true });
   const rows = lines.map((line) => [line.name, number(giniOf(line.points), 3), percent(fifthOf(line.points))]);
   lines.push({ name: t("lorenzEven"), points: [[0, 0], [1, 1]], colour: () => css("--line"), width: 1, dash: "dashed" });
-  return section("lorenz", t("lorenzTitle"), t("lorenzLead"), h("div", { class: "grid-2" },
+  return section("lorenz", t("lorenzTitle"), t(D.monetary === "mean" ? "lorenzLeadMean" : "lorenzLead"), h("div", { class: "grid-2" },
     h("figure", {}, h("ul", { class: "legend" }, lines.map((line) => h("li", {}, swatch(line.colour()), line.name))), chart(330, shareLines(lines), t("lorenzTitle"))),
     table(t("lorenzCaption"), [[t("lorenzOf"), "text"], [t("gini")], [t("topFifth")]], rows)));
 };
