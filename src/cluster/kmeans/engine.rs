@@ -26,10 +26,13 @@ const COARSE_CELLS: usize = 4_096;
 const SCOUTS: usize = 4;
 /// Points that the swaps of a restart look at together: few points can be swapped often.
 const SWAPPED_POINTS: usize = 20_000;
+/// As many times more of them where all cells together are few: nobody waits for it there, and of two minima that differ by a
+/// ten-thousandth the better one is hard to come by.
+const PATIENCE: usize = 5;
 /// Swaps that a restart tries at least.
 const FEWEST_SWAPS: usize = 3;
 /// Swaps that a restart tries at most.
-const MOST_SWAPS: usize = 40;
+const MOST_SWAPS: usize = 100;
 /// Cells on which the best restarts are told apart.
 const POLISHED_CELLS: usize = 32_768;
 /// Cells up to which the best restarts also move single cells: they are nearly the rows themselves then, and the last
@@ -77,6 +80,8 @@ pub(in crate::cluster) struct Engine<'a> {
     /// All cells, where they are few enough and the coarse ones are not all there are.
     fine: Option<Points>,
     rows: Tree<'a>,
+    /// Whether all cells are few enough to be refined.
+    few_cells: bool,
     /// Whether many rows share a cell.
     many: bool,
     mean: Vec<f64>,
@@ -103,6 +108,7 @@ impl<'a> Engine<'a> {
             cells,
             fine,
             rows,
+            few_cells: sketch.len() <= REFINED_CELLS,
             many: k_max <= sketch.len()
                 && sketch.len() * ROWS_OF_A_CELL <= sketched.order.rows.len(),
             mean: mean(sketch),
@@ -224,39 +230,34 @@ impl<'a> Engine<'a> {
             FINALISTS
         };
         let runs = different(runs.collect(), finalists);
-        let Some(cells) = &self.cells else {
-            return runs
-                .into_iter()
-                .next()
-                .map(|run| run.centroids)
-                .unwrap_or_default();
-        };
-        let polished: Vec<Fixed> = runs
-            .into_par_iter()
-            .map(|run| exact::iterate(cells, run.centroids, search.max_iter))
-            .collect();
-        if let Some(fine) = &self.fine {
-            let refined = polished.into_par_iter().map(|fixed| {
-                let solution = Solution {
-                    centroids: fixed.centroids.places,
-                    inertia: f64::INFINITY,
-                };
-                fine.refine(solution, search.max_iter)
-            });
-            let refined: Vec<Solution> = refined.collect();
-            let best = different(refined, 1).into_iter().next();
-            return best.map(|best| best.centroids).unwrap_or_default();
-        }
-        let mut best: Option<Fixed> = None;
-        for next in polished {
-            if best
-                .as_ref()
-                .is_none_or(|best| self.between(best) < self.between(&next))
-            {
-                best = Some(next);
+        let best = match (&self.fine, &self.cells) {
+            (Some(fine), cells) => {
+                let refined = runs.into_par_iter().map(|mut run| {
+                    if let Some(cells) = cells {
+                        let fixed = exact::iterate(cells, run.centroids, search.max_iter);
+                        run.centroids = fixed.centroids.places;
+                    }
+                    fine.refine(run, search.max_iter)
+                });
+                different(refined.collect(), 1)
             }
-        }
-        best.map(|best| best.centroids.places).unwrap_or_default()
+            (None, Some(cells)) => {
+                let polished = runs.into_par_iter().map(|run| {
+                    let fixed = exact::iterate(cells, run.centroids, search.max_iter);
+                    Solution {
+                        // Of one total, what is left over is least where most is explained.
+                        inertia: -self.between(&fixed),
+                        centroids: fixed.centroids.places,
+                    }
+                });
+                polished.collect()
+            }
+            (None, None) => runs,
+        };
+        let best = best
+            .into_iter()
+            .reduce(|a, b| if b.inertia < a.inertia { b } else { a });
+        best.map(|best| best.centroids).unwrap_or_default()
     }
 
     /// One restart: the best of a few scouted starts, then Lloyd, swaps and Hartigan on the coarse cells.
@@ -269,7 +270,9 @@ impl<'a> Engine<'a> {
             }
         }
         let run = self.coarse.lloyd(best.centroids, max_iter);
-        let swaps = (SWAPPED_POINTS / self.coarse.len()).clamp(FEWEST_SWAPS, MOST_SWAPS);
+        let patience = if self.few_cells { PATIENCE } else { 1 };
+        let swaps = patience * SWAPPED_POINTS / self.coarse.len();
+        let swaps = swaps.clamp(FEWEST_SWAPS, MOST_SWAPS);
         let run = self.coarse.swap(run, (swaps, max_iter), random);
         self.coarse.refine(run, max_iter)
     }
