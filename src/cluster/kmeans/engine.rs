@@ -215,15 +215,10 @@ impl<'a> Engine<'a> {
 
     /// The best of the restarts.
     fn best(&self, k: usize, search: Search) -> Vec<f64> {
-        // Every restart stands for itself, so that more of them are never worse.
-        let runs = (0..search.n_runs).into_par_iter().map(|run| {
-            let seed = search.seed.wrapping_add(run as u64);
-            self.restart(
-                k,
-                search.max_iter,
-                &mut Xoshiro256PlusPlus::seed_from_u64(seed),
-            )
-        });
+        // Every restart stands for itself: more of them add candidates and change none.
+        let runs = (0..search.n_runs)
+            .into_par_iter()
+            .map(|run| self.restart(k, search.max_iter, &mut generator(search, run)));
         let finalists = if self.fine.is_some() {
             search.n_runs
         } else {
@@ -239,7 +234,18 @@ impl<'a> Engine<'a> {
                     }
                     fine.refine(run, search.max_iter)
                 });
-                different(refined.collect(), 1)
+                // Minima that coarse cells cannot tell apart are only left here.
+                let finalists = different(refined.collect(), FINALISTS).into_par_iter();
+                let swapped = finalists.enumerate().map(|(run, solution)| {
+                    let swaps = (PATIENCE * SWAPPED_POINTS / fine.len()).min(MOST_SWAPS);
+                    let swapped = fine.swap(
+                        solution,
+                        (swaps, search.max_iter),
+                        &mut generator(search, run),
+                    );
+                    fine.refine(swapped, search.max_iter)
+                });
+                swapped.collect()
             }
             (None, Some(cells)) => {
                 let polished = runs.into_par_iter().map(|run| {
@@ -290,6 +296,11 @@ impl<'a> Engine<'a> {
             .map(|(centroid, &size)| size as f64 * squared(centroid, &self.mean))
             .sum()
     }
+}
+
+/// The random numbers of a run.
+fn generator(search: Search, run: usize) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(search.seed.wrapping_add(run as u64))
 }
 
 /// The best runs that are not the same, best first.
