@@ -46,6 +46,16 @@ const FEW_CELLS: usize = 512;
 /// Restarts that are polished where cells are many (else all are): on coarse cells near ties cannot be told apart.
 const FINALISTS: usize = 4;
 
+/// Inertias of cells that differ by less may be the other way round on the rows.
+const NEAR: f64 = 1e-6;
+
+/// Where the last steps start.
+struct Starts {
+    best: Vec<f64>,
+    /// Others as good as that, as far as cells tell.
+    near: Vec<Vec<f64>>,
+}
+
 /// How hard to look.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cluster) struct Search {
@@ -121,17 +131,24 @@ impl<'a> Engine<'a> {
         ks: RangeInclusive<usize>,
         search: Search,
     ) -> Vec<Solved> {
-        let starts = ks.into_par_iter().map(|k| self.start(k, search));
-        let starts: Vec<Vec<f64>> = starts.collect();
+        let starts = ks.into_par_iter().map(|k| self.starts(k, search));
+        let starts: Vec<Starts> = starts.collect();
         let solved = starts.par_iter().with_max_len(1);
         solved
-            .map(|start| self.finish(start, search.max_iter))
+            .map(|starts| self.finish_best(starts, search.max_iter))
             .collect()
     }
 
     /// The best of several restarts, taken to a fixed point on all rows.
     pub(in crate::cluster) fn solve(&self, k: usize, search: Search) -> Solved {
-        self.finish(&self.start(k, search), search.max_iter)
+        self.finish_best(&self.starts(k, search), search.max_iter)
+    }
+
+    /// The best of what comes of near ties.
+    fn finish_best(&self, starts: &Starts, max_iter: u64) -> Solved {
+        let best = self.finish(&starts.best, max_iter);
+        let near = starts.near.iter().map(|near| self.finish(near, max_iter));
+        near.fold(best, |a, b| if b.inertia < a.inertia { b } else { a })
     }
 
     /// From given centroids to a fixed point on all rows.
@@ -205,16 +222,22 @@ impl<'a> Engine<'a> {
     }
 
     /// Where the last steps start.
-    fn start(&self, k: usize, search: Search) -> Vec<f64> {
-        let best = self.best(k, search);
-        if self.many {
-            return exact::iterate_cells(&self.rows, best, search.max_iter);
+    fn starts(&self, k: usize, search: Search) -> Starts {
+        let mut best = self.best(k, search).into_iter().map(|solution| {
+            if self.many {
+                exact::iterate_cells(&self.rows, solution.centroids, search.max_iter)
+            } else {
+                solution.centroids
+            }
+        });
+        Starts {
+            best: best.next().unwrap_or_default(),
+            near: best.collect(),
         }
-        best
     }
 
-    /// The best of the restarts.
-    fn best(&self, k: usize, search: Search) -> Vec<f64> {
+    /// The best of the restarts; where they were refined, with those that only all rows can tell from it.
+    fn best(&self, k: usize, search: Search) -> Vec<Solution> {
         // Every restart stands for itself: more of them add candidates and change none.
         let runs = (0..search.n_runs)
             .into_par_iter()
@@ -225,7 +248,7 @@ impl<'a> Engine<'a> {
             FINALISTS
         };
         let runs = different(runs.collect(), finalists);
-        let best = match (&self.fine, &self.cells) {
+        match (&self.fine, &self.cells) {
             (Some(fine), cells) => {
                 let refined = runs.into_par_iter().map(|mut run| {
                     if let Some(cells) = cells {
@@ -245,7 +268,10 @@ impl<'a> Engine<'a> {
                     );
                     fine.refine(swapped, search.max_iter)
                 });
-                swapped.collect()
+                let mut best = different(swapped.collect(), FINALISTS);
+                let least = best.first().map_or(0.0, |best| best.inertia);
+                best.retain(|next| next.inertia <= least * (1.0 + NEAR));
+                best
             }
             (None, Some(cells)) => {
                 let polished = runs.into_par_iter().map(|run| {
@@ -256,14 +282,13 @@ impl<'a> Engine<'a> {
                         centroids: fixed.centroids.places,
                     }
                 });
-                polished.collect()
+                let polished: Vec<Solution> = polished.collect();
+                let best = polished.into_iter();
+                let best = best.reduce(|a, b| if b.inertia < a.inertia { b } else { a });
+                best.into_iter().collect()
             }
-            (None, None) => runs,
-        };
-        let best = best
-            .into_iter()
-            .reduce(|a, b| if b.inertia < a.inertia { b } else { a });
-        best.map(|best| best.centroids).unwrap_or_default()
+            (None, None) => runs.into_iter().take(1).collect(),
+        }
     }
 
     /// One restart: the best of a few scouted starts, then Lloyd, swaps and Hartigan on the coarse cells.
