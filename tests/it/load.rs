@@ -879,6 +879,34 @@ fn a_column_with_a_zone_of_its_own_needs_no_other() {
 }
 
 #[test]
+fn instants_without_the_metadata_of_arrow_are_in_utc() {
+    // Written by DuckDB 2.0.0, whose files say of a TIMESTAMPTZ only that it is an instant, as those of Java do: COPY (FROM (VALUES
+    // ('a', TIMESTAMPTZ '2024-01-04 23:30:00+00', 10.0::DOUBLE), ('a', TIMESTAMPTZ '2024-01-05 00:30:00+00', 5.0::DOUBLE),
+    // ('b', TIMESTAMPTZ '2024-01-01 12:00:00+00', 7.5::DOUBLE)) t(customer, date, amount)) TO 'duckdb_instants.parquet'.
+    let file = repository().join("tests/data/duckdb_instants.parquet");
+    let load = |flags: &str| {
+        let workdir = Workdir::new();
+        let input = format!("--input {} {COLUMNS}", file.display());
+        workdir
+            .tiermill(&format!("run {input} --k 2 --count days {flags}"))
+            .success();
+        as_of(&workdir) + &customers(&workdir)
+    };
+    insta::assert_snapshot!(load(""), @r#"
+    2024-01-06T00:00:00+00:00
+    a 0 2 15 1
+    b 4 1 7.5 4
+    {"read":3,"used":3,"rejected":{}}
+    "#);
+    insta::assert_snapshot!(load("--timezone Asia/Shanghai"), @r#"
+    2024-01-06T00:00:00+08:00
+    a 0 1 15 0
+    b 4 1 7.5 4
+    {"read":3,"used":3,"rejected":{}}
+    "#);
+}
+
+#[test]
 fn a_zone_that_polars_does_not_know_is_no_panic() {
     // Written by pyarrow 26, with the zone `+05:30` that pandas gives to text with such an offset.
     let file = repository().join("tests/data/pyarrow_offset_zone.parquet");
