@@ -125,6 +125,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// An input that is not on a disk of this machine.
+    #[error("`{place}` is a URL, expected a file, a folder or a glob")]
+    NotLocal {
+        /// The path.
+        place: String,
+    },
     /// A folder or glob without Parquet files.
     #[error("no Parquet files in `{place}`")]
     NoFiles {

@@ -83,6 +83,26 @@ fn one_missing_file_of_several_is_named() {
 }
 
 #[test]
+fn a_url_is_no_missing_file() {
+    let workdir = Workdir::new();
+    insta::assert_snapshot!(refused(&workdir, &format!("run --input s3://bucket/orders/*.parquet {COLUMNS}")), @r"
+    exit 1
+    error: `s3://bucket/orders/*.parquet` is a URL, expected a file, a folder or a glob
+
+    hint: tiermill reads files of this machine: mount the bucket (gcsfuse, rclone, s3fs), or copy it first (`aws s3 sync`, `curl`), and give the path
+    ");
+    workdir.write(
+        "tiermill.toml",
+        "input = 'https://example.com/x.parquet'\ncustomer = 'a'\ntime = 'b'",
+    );
+    let found = refused(&workdir, "run");
+    assert!(
+        found.starts_with("exit 1\nerror: `https://example.com/x.parquet` is a URL"),
+        "{found}"
+    );
+}
+
+#[test]
 fn an_empty_folder_has_no_orders() {
     let workdir = Workdir::new();
     std::fs::create_dir(workdir.join("in")).unwrap();
@@ -120,6 +140,13 @@ fn a_glob_that_matches_nothing_is_not_called_empty() {
         "{found}"
     );
     assert!(!found.contains("it is empty"), "`in` is not empty: {found}");
+    workdir.write("marks/_SUCCESS", "");
+    insta::assert_snapshot!(refused(&workdir, &format!("run --input 'marks/*' {COLUMNS}")), @r"
+    exit 1
+    error: no Parquet files in `marks/*`
+
+    hint: found instead: `marks/_SUCCESS`
+    ");
 }
 
 #[test]

@@ -166,6 +166,39 @@ fn what_other_programs_leave_in_a_folder_is_no_input() {
 }
 
 #[test]
+fn a_wildcard_takes_what_a_folder_takes() {
+    let workdir = Workdir::new();
+    workdir.parquet("in/2024/a.parquet", six_customers().slice(0, 4));
+    workdir.parquet("in/b.parquet", six_customers().slice(4, 7));
+    workdir.parquet("in/_temporary/a.parquet", six_customers().slice(3, 3));
+    workdir.parquet("in/.c.parquet", six_customers().slice(2, 4));
+    workdir.write("in/_SUCCESS", "");
+    let read = |input: &str| {
+        let run = format!("run --input {input} {COLUMNS} --k 2 --as-of 2024-04-01 --out in/out");
+        let ran = workdir.tiermill(&format!("{run} --format json")).success();
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        report["rows"]["read"].as_u64().unwrap()
+    };
+    // What the first run publishes into its own input is nothing to the others.
+    for input in ["'in/*'", "'in/**/*.parquet'", "'i?/*'", "'in/*' in"] {
+        assert_eq!(read(input), 11, "{input}");
+    }
+    for (spelled_out, rows) in [
+        ("'in/_temporary/*'", 3),
+        ("'in/_t*/*.parquet'", 3),
+        ("'in/.c*'", 4),
+    ] {
+        assert_eq!(read(spelled_out), rows, "{spelled_out}");
+    }
+    let runs = "--input 'in/*/current/assignments.parquet' --customer customer --out other";
+    workdir
+        .tiermill(&format!(
+            "run {runs} --level customers --as-of 2024-04-01 --k 2"
+        ))
+        .success();
+}
+
+#[test]
 fn a_file_that_is_named_more_than_once_is_read_once() {
     let workdir = Workdir::new();
     workdir.parquet("in/x.parquet", six_customers());
