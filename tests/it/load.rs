@@ -1783,6 +1783,47 @@ fn a_ready_mean_per_order_is_worth_its_orders() {
 }
 
 #[test]
+fn a_model_of_ready_customers_knows_what_monetary_was() {
+    let workdir = Workdir::new();
+    workdir.parquet("x.parquet", ready());
+    let flags = format!("--input x.parquet --k 2 {READY} --features recency_days,frequency,aov");
+    workdir
+        .tiermill(&format!("run {flags} --monetary mean"))
+        .success();
+    let mut model = workdir.json("model.json");
+    workdir.write("model.json", model.to_string());
+    let assign = format!("assign --model model.json {flags}");
+    insta::assert_snapshot!(workdir.tiermill(&assign).problem(), @r"
+    exit 2
+    error: model `model.json` was fitted with `monetary` = mean, the config says sum
+
+    hint: fit again, or give the config that the model was fitted with
+    ");
+    let aov = |workdir: &Workdir| workdir.json("tiers.json")["tiers"][0]["centroid"]["aov"].clone();
+    let fitted = aov(&workdir);
+    workdir
+        .tiermill(&format!("{assign} --monetary mean"))
+        .success();
+    assert_eq!(aov(&workdir), fitted);
+    let sql = |flags: &str| {
+        let sql = "sql --model model.json --dialect duckdb --table t --customer customer";
+        workdir.tiermill(&format!("{sql} {flags}")).success().stdout
+    };
+    assert_eq!(sql(""), sql("--monetary mean"));
+    // A model from before it knew: nobody can tell which it was.
+    model["definitions"]
+        .as_object_mut()
+        .unwrap()
+        .remove("monetary");
+    workdir.write("model.json", model.to_string());
+    let old = workdir.tiermill(&assign).problem();
+    assert!(
+        old.contains("`monetary` = none, the config says sum"),
+        "{old}"
+    );
+}
+
+#[test]
 fn copies_in_a_ready_customer_table_are_copies_before_they_are_faults() {
     let mut table = ready().vstack(&ready()).unwrap();
     let recency = [Some(2.5), None, Some(0.0), Some(30.0)].repeat(2);
