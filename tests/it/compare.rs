@@ -1441,7 +1441,7 @@ fn rules_are_held_against_a_run_as_of_that_run() {
         data.display()
     );
     work.tiermill(&format!(
-        "run {flags} --k 3 --n-runs 1 --as-of 1998-01-01 --out out"
+        "run {flags} --k 3 --n-runs 1 --as-of 1998-01-01T12:50 --out out"
     ))
     .success();
     let compared = |more: &str| -> Value {
@@ -1457,9 +1457,14 @@ fn rules_are_held_against_a_run_as_of_that_run() {
             .collect()
     };
     let own = compared("");
-    assert_eq!(own["as_of"], "1998-01-01T00:00:00");
+    assert_eq!(own["as_of"], "1998-01-01T12:50:00");
     assert!(!codes(&own).contains(&"other_as_of".to_owned()));
     let later = compared("--as-of 1998-07-01");
     assert_eq!(later["as_of"], "1998-07-01T00:00:00");
     assert!(codes(&later).contains(&"other_as_of".to_owned()));
+    let earlier = compared("--as-of 1998-01-01");
+    assert!(earlier["warnings"].as_array().unwrap().contains(&json!({
+        "code": "other_as_of",
+        "message": "a run is as of 1998-01-01T12:50:00; recency and amounts are as of 1998-01-01"
+    })));
 }
