@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use polars::prelude::*;
 
 use super::customers::first_days;
-use super::meaning::{check_customer, type_name};
+use super::meaning::{check_customer, customer_order, type_name};
 use super::source::{Source, guarded};
 use super::{AsOfMoment, CustomerIds, Customers, id_text};
 use crate::config::Monetary;
@@ -106,10 +106,11 @@ fn read(source: &Source, query: LabelQuery<'_>) -> Result<Labelled> {
     let customer = columns.customer.as_str();
     check_customer(source, customer, frame.schema().get(customer))?;
     let rows = frame.height();
+    let order = customer_order(customer, frame.schema().get(customer));
     let frame = frame
         .lazy()
         .filter(col(customer).is_not_null())
-        .sort([customer], SortMultipleOptions::default())
+        .sort_by_exprs([order], SortMultipleOptions::default())
         .collect()
         .map_err(Error::polars("sort the customers"))?;
     let mut warnings = Vec::new();

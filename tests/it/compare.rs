@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use ndarray::Array2;
+use polars::datatypes::{Categories, FrozenCategories};
 use polars::prelude::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -1010,6 +1011,33 @@ fn numbers_of_any_width_are_compared_and_the_order_of_rows_does_not_matter() {
     assert_eq!(one, told("shuffled.parquet", 1));
     assert_eq!(one, told("sorted.parquet", 3));
     assert!(one.contains("\"customers\": 8"), "{one}");
+}
+
+#[test]
+fn ids_of_an_enum_are_compared_as_texts() {
+    let work = with_tables();
+    let listed: Vec<String> = (0..8).rev().map(|id| format!("c{id:04}")).collect();
+    let listed = FrozenCategories::new(listed.iter().map(String::as_str)).unwrap();
+    for dtype in [
+        DataType::from_frozen_categories(listed),
+        DataType::from_categories(Categories::global()),
+    ] {
+        work.parquet(
+            "other/assignments.parquet",
+            with_type(assignments(), "id", &dtype),
+        );
+        let told = |b: &str| {
+            let ran = work
+                .tiermill(&format!("compare grades.parquet {b} --format json"))
+                .success();
+            ran.stdout.replace("other/", "")
+        };
+        assert_eq!(
+            told("other/assignments.parquet"),
+            told("assignments.parquet"),
+            "{dtype}"
+        );
+    }
 }
 
 #[test]

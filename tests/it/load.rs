@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use chrono::NaiveDateTime;
+use polars::datatypes::{Categories, FrozenCategories};
 use polars::prelude::*;
 use serde_json::Value;
 
@@ -78,13 +79,13 @@ fn lines(table: &DataFrame, columns: &[&str]) -> String {
 
 fn cell(value: &AnyValue<'_>) -> String {
     match value {
-        AnyValue::String(text) => (*text).to_owned(),
-        AnyValue::StringOwned(text) => text.to_string(),
         AnyValue::Binary(bytes) => bytes.escape_ascii().to_string(),
         AnyValue::BinaryOwned(bytes) => bytes.escape_ascii().to_string(),
         AnyValue::Float64(number) => number.to_string(),
         AnyValue::Null => "null".to_owned(),
-        other => other.to_string(),
+        other => other
+            .get_str()
+            .map_or_else(|| other.to_string(), str::to_owned),
     }
 }
 
@@ -548,6 +549,28 @@ fn binary_ids_stay_binary() {
     \xff\x00 1 1 9 1
     {"read":4,"used":4,"rejected":{}}
     "#);
+}
+
+/// Types of texts that number them.
+fn numbered_texts() -> [DataType; 2] {
+    let listed = FrozenCategories::new(["d", "b", "a", "c"]).unwrap();
+    [
+        DataType::from_frozen_categories(listed),
+        DataType::from_categories(Categories::global()),
+    ]
+}
+
+#[test]
+fn ids_of_an_enum_sort_as_text() {
+    let ids = Series::new("customer".into(), ["b", "a", "d", "c"]);
+    let as_text = load(ordered_by(ids.clone()), BY_ID);
+    for dtype in numbered_texts() {
+        let ids = ids.cast(&dtype).unwrap();
+        let found = load(ordered_by(ids), BY_ID);
+        assert_eq!(found, as_text, "{dtype}");
+        let found = load(with_type(ready(), "customer", &dtype), READY);
+        assert_eq!(found, load(ready(), READY), "{dtype}");
+    }
 }
 
 // When.
