@@ -420,13 +420,13 @@ pub enum Error {
     // A limit of data quality: exit code 3.
     /// Too many rows had to be rejected.
     #[error(
-        "{rejected} of {read} rows rejected ({share}), more than `max-rejected` = {limit}: {reasons}"
+        "{rejected} of {looked_at} rows rejected ({share}), more than `max-rejected` = {limit}: {reasons}"
     )]
     MaxRejected {
         /// Faulty rows.
         rejected: u64,
-        /// Rows in the input.
-        read: u64,
+        /// Rows that were looked at for faults.
+        looked_at: u64,
         /// Their share, printable.
         share: String,
         /// The limit, printable.

@@ -2378,6 +2378,12 @@ fn faults_up_to_max_rejected_are_borne_and_not_one_more() {
         0,
         "a limit is a decimal, and 0.29 * 100 < 29"
     );
+    assert_eq!(
+        code(1, 0, "--where 'amount < 50'"),
+        3,
+        "1 of the 50 rows that count"
+    );
+    assert_eq!(code(1, 0, "--where 'amount < 50' --max-rejected 2%"), 0);
     // What the config asks to leave out is no fault.
     assert_eq!(code(1, 50, "--as-of 2024-01-06 --window 5d"), 0);
 }
@@ -2403,7 +2409,7 @@ fn check_shows_what_a_run_would_find_and_writes_nothing() {
      before_window      1   5.9 %  asked for  before the window
      no_order           1   5.9 %  asked for  customer has refunds only
 
-    Faulty rows: 8 (47.1 %); `max-rejected` allows 100 %.
+    Faulty rows: 8 (50.0 %); `max-rejected` allows 100 %.
     ");
     let json = run_every_reason(&workdir, "check", "--format json").success();
     assert!(!workdir.join("out").exists());
