@@ -141,6 +141,9 @@ impl Error {
             {
                 Some("nothing was published; is there space left?".to_owned())
             }
+            Self::NotSynced { .. } => Some(
+                "readers see the run; after a power cut `current` may point to the one before".to_owned(),
+            ),
             Self::TooFewCustomers { .. } => Some(
                 "look at `where`, `window` and the customer column".to_owned(),
             ),

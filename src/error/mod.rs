@@ -548,6 +548,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A run is published, and the system could not make sure that it stays.
+    #[error("published `{}`, but `current` could not be synced to the disk", path.display())]
+    NotSynced {
+        /// The run.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The work is done, and nobody can be told.
     #[error("{done}the report could not be printed to stdout")]
     Stdout {

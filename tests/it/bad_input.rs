@@ -4,9 +4,12 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Barrier;
 
 use polars::prelude::*;
 use serde_json::{Value, json};
+use tiermill::Error;
+use tiermill::store::RunFolder;
 
 use crate::support::{COLUMNS, Workdir, orders, six_customers, with_type};
 
@@ -1553,6 +1556,25 @@ fn a_folder_that_another_run_is_writing_to_is_left_alone() {
 }
 
 #[test]
+fn of_first_runs_at_once_one_writes_and_the_others_are_told_so() {
+    for _ in 0..100 {
+        let workdir = Workdir::new();
+        let (out, begin) = (workdir.join("out"), Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    begin.wait();
+                    match RunFolder::open(&out) {
+                        Ok(_) | Err(Error::OutBusy { .. }) => {}
+                        Err(other) => panic!("{other}: {:?}", other.hint()),
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn what_a_killed_run_left_behind_is_swept_up_by_the_next() {
     let workdir = Workdir::new();
     workdir.parquet("x.parquet", six_customers());
@@ -1628,6 +1650,38 @@ fn a_full_disk_is_not_called_a_damaged_file() {
     let (_, stderr) = with_small_disk(&workdir, &format!("run --input x.parquet {COLUMNS} --k 2"));
     assert!(stderr.contains("File too large"), "{stderr}");
     assert!(!stderr.contains("out of specification"), "{stderr}");
+}
+
+#[test]
+fn a_full_disk_leaves_the_file_that_was_to_be_replaced() {
+    let workdir = Workdir::new();
+    workdir.tiermill("man pages").success();
+    let pages = || -> Vec<(String, Vec<u8>)> {
+        let names = files(&workdir.join("pages")).into_iter();
+        names
+            .map(|name| {
+                (
+                    name.clone(),
+                    std::fs::read(workdir.join("pages").join(name)).unwrap(),
+                )
+            })
+            .collect()
+    };
+    let new = pages();
+    for (name, _) in &new {
+        workdir.write(&format!("pages/{name}"), "mine");
+    }
+    let (code, stderr) = with_small_disk(&workdir, "man pages");
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.starts_with("error: cannot write `pages/tiermill-"),
+        "{stderr}"
+    );
+    let left = pages();
+    assert_eq!(left.len(), new.len());
+    for (left, new) in left.iter().zip(&new) {
+        assert!(left == new || left.1 == b"mine", "{}", left.0);
+    }
 }
 
 #[test]
