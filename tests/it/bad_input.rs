@@ -981,6 +981,15 @@ fn one_order_in_2099_does_not_become_the_as_of() {
     ");
     let workdir = Workdir::new();
     workdir.parquet("x.parquet", table);
+    let check = workdir.tiermill(&format!("check --input x.parquet {COLUMNS}"));
+    assert_eq!(check.code, 3);
+    insta::assert_snapshot!(check.answer(), @r"
+    6 customers in 1 file, as of 2099-01-02
+
+    Rows 12 read = 12 used + 0 rejected
+
+    Faulty rows: 0 (0.0 %); `max-rejected` allows 1 %.
+    ");
     let run = format!("run --input x.parquet {COLUMNS} --k 2");
     workdir
         .tiermill(&format!("{run} --as-of 2024-04-01"))
