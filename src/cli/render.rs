@@ -74,7 +74,7 @@ pub(super) fn checked(checked: &Checked) -> String {
         text,
         "Faulty rows: {} ({}); `max-rejected` allows {}.",
         count(checked.faults),
-        percent(checked.faults as f64 / checked.rows.read.max(1) as f64),
+        percent(checked.rows.fault_share()),
         Share(checked.max_rejected).percent()
     );
     text

@@ -40,6 +40,10 @@ impl Error {
                 "a path on the command line is taken from the current folder, a path in a config file from the folder of that file"
                     .to_owned(),
             ),
+            Self::NotLocal { .. } => Some(
+                "tiermill reads files of this machine: mount the bucket (gcsfuse, rclone, s3fs), or copy it first (`aws s3 sync`, `curl`), and give the path"
+                    .to_owned(),
+            ),
             Self::NoMatch { folder, .. } => Some(format!("nothing matches it; look at the folder `{folder}`")),
             Self::NoFiles { found, .. } => Some(if found.is_empty() {
                 "it is empty; has the export run?".to_owned()
@@ -137,6 +141,9 @@ impl Error {
             {
                 Some("nothing was published; is there space left?".to_owned())
             }
+            Self::NotSynced { .. } => Some(
+                "readers see the run; after a power cut `current` may point to the one before".to_owned(),
+            ),
             Self::TooFewCustomers { .. } => Some(
                 "look at `where`, `window` and the customer column".to_owned(),
             ),

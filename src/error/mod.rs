@@ -125,6 +125,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// An input that is not on a disk of this machine.
+    #[error("`{place}` is a URL, expected a file, a folder or a glob")]
+    NotLocal {
+        /// The path.
+        place: String,
+    },
     /// A folder or glob without Parquet files.
     #[error("no Parquet files in `{place}`")]
     NoFiles {
@@ -414,13 +420,13 @@ pub enum Error {
     // A limit of data quality: exit code 3.
     /// Too many rows had to be rejected.
     #[error(
-        "{rejected} of {read} rows rejected ({share}), more than `max-rejected` = {limit}: {reasons}"
+        "{rejected} of {looked_at} rows rejected ({share}), more than `max-rejected` = {limit}: {reasons}"
     )]
     MaxRejected {
         /// Faulty rows.
         rejected: u64,
-        /// Rows in the input.
-        read: u64,
+        /// Rows that were looked at for faults.
+        looked_at: u64,
         /// Their share, printable.
         share: String,
         /// The limit, printable.
@@ -538,6 +544,14 @@ pub enum Error {
         /// `write`, `create the folder`, …
         action: &'static str,
         /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A run is published, and the system could not make sure that it stays.
+    #[error("published `{}`, but `current` could not be synced to the disk", path.display())]
+    NotSynced {
+        /// The run.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use polars::prelude::*;
 
 use super::fixed::{Exact, Totals};
-use super::meaning::{AMOUNT, Money, check_customer, is_empty_customer, type_name};
+use super::meaning::{AMOUNT, Money, check_customer, customer_order, is_empty_customer, type_name};
 use super::moment::Clock;
 use super::needed::{Needed, condition};
 use super::notes::net_not_positive;
@@ -38,9 +38,12 @@ pub(super) fn load(source: &Source, input: &InputConfig, rfm: &RfmConfig) -> Res
     };
     let table = Table::new(source, input, rfm.monetary)?;
     let sorted = sort_out(&table, source, input)?;
+    let order = customer_order(&input.customer, sorted.usable.schema().get(&input.customer));
     let usable = sorted
         .usable
-        .sort([input.customer.as_str()], SortMultipleOptions::default())
+        .lazy()
+        .sort_by_exprs([order], SortMultipleOptions::default())
+        .collect()
         .map_err(Error::polars("sort the customers"))?;
     let ids = usable
         .column(&input.customer)

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use polars::prelude::*;
 
 use super::customers::first_days;
-use super::meaning::{check_customer, type_name};
+use super::meaning::{check_customer, customer_order, type_name};
 use super::source::{Source, guarded};
 use super::{AsOfMoment, CustomerIds, Customers, id_text};
 use crate::config::Monetary;
@@ -20,8 +20,6 @@ use crate::error::{CompareFault, Error, Result, Warning};
 pub const NO_LABEL: &str = "(none)";
 /// Labels beyond which a column is something else.
 const MAX_LABELS: usize = 1_000;
-/// Decimals in which the amounts of assignments.parquet are added.
-const DECIMALS: u32 = 4;
 /// Columns that make a table the assignments of a run.
 const OF_RUN: [&str; 5] = ["tier", "tier_name", "recency_days", "frequency", "monetary"];
 /// Names that a column of labels may have without being asked for.
@@ -46,8 +44,30 @@ pub struct LabelQuery<'a> {
     pub customer: Option<&'a str>,
     /// Column of the label, where it was asked for.
     pub label: Option<&'a str>,
-    /// What `monetary` is in assignments of a run.
+    /// What is known of assignments of a run.
+    pub run: &'a RunFacts,
+}
+
+/// What the documents of a run know of its assignments, and the table alone does not.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    /// What `monetary` is.
     pub monetary: Monetary,
+    /// Decimals in which the amounts were added up.
+    pub decimals: u32,
+    /// As-of with its time of day.
+    pub as_of: Option<String>,
+}
+
+/// What is taken of a table without documents.
+impl Default for RunFacts {
+    fn default() -> Self {
+        Self {
+            monetary: Monetary::Sum,
+            decimals: 4,
+            as_of: None,
+        }
+    }
 }
 
 /// Customers with a label each, sorted by id.
@@ -86,10 +106,11 @@ fn read(source: &Source, query: LabelQuery<'_>) -> Result<Labelled> {
     let customer = columns.customer.as_str();
     check_customer(source, customer, frame.schema().get(customer))?;
     let rows = frame.height();
+    let order = customer_order(customer, frame.schema().get(customer));
     let frame = frame
         .lazy()
         .filter(col(customer).is_not_null())
-        .sort([customer], SortMultipleOptions::default())
+        .sort_by_exprs([order], SortMultipleOptions::default())
         .collect()
         .map_err(Error::polars("sort the customers"))?;
     let mut warnings = Vec::new();
@@ -120,7 +141,7 @@ fn read(source: &Source, query: LabelQuery<'_>) -> Result<Labelled> {
     Ok(Labelled {
         customers: columns
             .of_run
-            .then(|| customers(&frame, &ids, query.monetary))
+            .then(|| customers(&frame, &ids, query.run))
             .transpose()?
             .flatten(),
         margins: columns.margin.then(|| margins(&frame)).transpose()?,
@@ -383,7 +404,7 @@ fn margins(frame: &DataFrame) -> Result<Vec<f32>> {
 }
 
 /// R, F and M of the assignments of a run; `None` where one is missing or no number.
-fn customers(frame: &DataFrame, ids: &Series, monetary: Monetary) -> Result<Option<Customers>> {
+fn customers(frame: &DataFrame, ids: &Series, run: &RunFacts) -> Result<Option<Customers>> {
     let floats = |name: &str| -> Result<Option<Vec<f64>>> {
         let column = frame
             .column(name)
@@ -409,19 +430,19 @@ fn customers(frame: &DataFrame, ids: &Series, monetary: Monetary) -> Result<Opti
     };
     let mut revenue = Vec::with_capacity(amounts.len());
     for (row, (&amount, &orders)) in amounts.iter().zip(&frequency).enumerate() {
-        let total = match monetary {
+        let total = match run.monetary {
             Monetary::Sum => amount,
             Monetary::Mean => amount * orders as f64,
         };
-        let units = fixed(total).ok_or_else(|| Error::AmountTooLarge {
+        let units = fixed(total, run.decimals).ok_or_else(|| Error::AmountTooLarge {
             customer: id_text(ids, row),
             amount: total.to_string(),
-            decimals: DECIMALS,
+            decimals: run.decimals,
             decimal: None,
         })?;
         revenue.push(units);
     }
-    let as_of = as_of(frame);
+    let as_of = as_of(frame, run);
     Ok(Some(Customers {
         ids: CustomerIds(ids.clone()),
         first_order: tenure_days.as_deref().map(|days| first_days(&as_of, days)),
@@ -431,19 +452,19 @@ fn customers(frame: &DataFrame, ids: &Series, monetary: Monetary) -> Result<Opti
         monetary: amounts,
         tenure_days,
         revenue,
-        decimals: DECIMALS,
+        decimals: run.decimals,
     }))
 }
 
-/// An amount in units of the fixed point: the one that it was printed from, as long as that has 53 bits.
+/// An amount in units of the fixed point: the one that it was printed from, as long as that has 51 bits.
 #[expect(clippy::cast_possible_truncation, reason = "checked: it is below 2^63")]
-fn fixed(amount: f64) -> Option<i64> {
-    let units = (amount * 10_f64.powi(DECIMALS.cast_signed())).round();
+fn fixed(amount: f64, decimals: u32) -> Option<i64> {
+    let units = (amount * 10_f64.powi(decimals.cast_signed())).round();
     (units.abs() < i64::MAX as f64).then_some(units as i64)
 }
 
-/// The day of the run.
-fn as_of(frame: &DataFrame) -> AsOfMoment {
+/// The day of the run, with the time of day where that is known.
+fn as_of(frame: &DataFrame, run: &RunFacts) -> AsOfMoment {
     let day = frame.column("as_of").ok().and_then(|column| {
         let days = column
             .cast(&DataType::Date)
@@ -453,8 +474,10 @@ fn as_of(frame: &DataFrame) -> AsOfMoment {
         days.i32().ok()?.first()
     });
     let date = day.and_then(NaiveDate::from_epoch_days).unwrap_or_default();
+    let known = run.as_of.as_ref();
+    let known = known.filter(|text| text.starts_with(&date.to_string()));
     AsOfMoment {
-        text: format!("{date}T00:00:00"),
+        text: known.cloned().unwrap_or_else(|| format!("{date}T00:00:00")),
         date,
     }
 }

@@ -25,6 +25,14 @@ pub(super) fn is_empty_customer(column: &str, dtype: Option<&DataType>) -> Optio
     }
 }
 
+/// What customers are sorted by: an Enum by its texts, as ids are compared everywhere, and not as it lists them.
+pub(super) fn customer_order(column: &str, dtype: Option<&DataType>) -> Expr {
+    match dtype {
+        Some(DataType::Enum(..)) => col(column).cast(DataType::String),
+        _ => col(column),
+    }
+}
+
 /// Refuses a type that cannot identify a customer.
 pub(super) fn check_customer(
     source: &Source,

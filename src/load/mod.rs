@@ -34,7 +34,7 @@ use polars::prelude::*;
 
 pub use facts::{Facts, Since, facts, since};
 pub use future::{Future, Period, future, periods};
-pub use labels::{LabelQuery, Labelled, NO_LABEL, common, labels};
+pub use labels::{LabelQuery, Labelled, NO_LABEL, RunFacts, common, labels};
 pub use profile::{Profile, profile};
 pub use reconcile::{Reason, Reconciliation};
 pub use source::InputFile;

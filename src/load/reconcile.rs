@@ -2,7 +2,7 @@
 //!
 //! In: counts by reason. Out: [`Reconciliation`], and the verdict on its limit.
 //! Invariant: `read = used + rejected`; a reason is either asked for by the config or a fault of the data, and only
-//! faults count towards `max-rejected`.
+//! faults count towards `max-rejected`, as a share of the rows that were looked at for faults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -162,6 +162,18 @@ impl Reconciliation {
             .sum()
     }
 
+    /// Rows that were looked at for faults: all but those that `where` and `deduplicate` had left out before.
+    pub fn looked_at(&self) -> u64 {
+        let before = [Reason::Filtered, Reason::Duplicate];
+        let left_out = before.iter().filter_map(|reason| self.rejected.get(reason));
+        self.read.saturating_sub(left_out.sum())
+    }
+
+    /// Share of the faulty among these rows.
+    pub fn fault_share(&self) -> f64 {
+        self.faults() as f64 / self.looked_at().max(1) as f64
+    }
+
     /// Rows rejected for any reason.
     pub fn all_rejected(&self) -> u64 {
         self.rejected.values().sum()
@@ -178,21 +190,20 @@ impl Reconciliation {
         reasons.join(", ")
     }
 
-    /// Refuses more faulty rows than `max_rejected`, a share of the rows read.
+    /// Refuses a larger share of faulty rows than `max_rejected`.
     ///
     /// # Errors
     /// [`Error::MaxRejected`].
     pub fn check(&self, max_rejected: f64) -> Result<()> {
-        let faults = self.faults();
-        if faults == 0 || faults as f64 / self.read as f64 <= max_rejected {
+        let share = self.fault_share();
+        if share <= max_rejected {
             return Ok(());
         }
-        // In thousandths of a percent; a limit as it was given.
-        let share = (faults as f64 / self.read as f64 * 1e5).round() / 1e5;
         Err(Error::MaxRejected {
-            rejected: faults,
-            read: self.read,
-            share: Share(share).percent(),
+            rejected: self.faults(),
+            looked_at: self.looked_at(),
+            // In thousandths of a percent; a limit as it was given.
+            share: Share((share * 1e5).round() / 1e5).percent(),
             limit: Share(max_rejected).percent(),
             reasons: self.listed(Reason::is_fault),
         })

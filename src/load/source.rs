@@ -303,30 +303,49 @@ fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
         let root = path.parent().map_or(0, |folder| folder.as_os_str().len());
         return Ok(vec![(path.to_owned(), root)]);
     }
-    let pattern = path.to_string_lossy();
-    let Some(star) = pattern.find(['*', '?', '[']) else {
-        return Err(Error::NotFound {
-            path: written.into(),
+    if written.contains("://") {
+        return Err(Error::NotLocal {
+            place: written.to_owned(),
         });
-    };
-    let matches = glob::glob(&pattern).map_err(|error| Error::BadValue {
+    }
+    let pattern = path.to_string_lossy();
+    match pattern.find(['*', '?', '[']) {
+        Some(star) => matching(written, &pattern, pattern[..star].rfind('/').unwrap_or(0)),
+        None => Err(Error::NotFound {
+            path: written.into(),
+        }),
+    }
+}
+
+/// The files that match a glob, whose first `root` characters are a folder.
+fn matching(written: &str, pattern: &str, root: usize) -> Result<Vec<(PathBuf, usize)>> {
+    let matches = glob::glob(pattern).map_err(|error| Error::BadValue {
         key: "input".to_owned(),
         found: format!("`{written}`"),
         expected: format!("a glob ({error})"),
     })?;
-    let root = pattern[..star].rfind('/').unwrap_or(0);
     let mut files = Vec::new();
+    let mut others = Vec::new();
     for entry in matches {
         // A folder that cannot be listed may hold half the orders.
         let entry = entry.map_err(|error| {
             let folder = error.path().to_owned();
             Error::io("list", folder)(error.into())
         })?;
-        if entry.is_dir() {
-            walk(&entry, &mut files, &mut Vec::new())?;
+        if !is_meant(&entry, pattern, root) {
+            others.push(entry.display().to_string());
+        } else if entry.is_dir() {
+            walk(&entry, &mut files, &mut others)?;
         } else {
             files.push(entry);
         }
+    }
+    if files.is_empty() && !others.is_empty() {
+        others.sort();
+        return Err(Error::NoFiles {
+            place: written.to_owned(),
+            found: others,
+        });
     }
     if files.is_empty() {
         let folder = if root == 0 { "." } else { &pattern[..root] };
@@ -336,6 +355,30 @@ fn expand(written: &str) -> Result<Vec<(PathBuf, usize)>> {
         });
     }
     Ok(files.into_iter().map(|file| (file, root)).collect())
+}
+
+/// Whether a wildcard may stand for what it matches: as in a folder, neither for marks of other programs nor for what was
+/// made from the input. What the pattern spells out is meant.
+fn is_meant(found: &Path, pattern: &str, root: usize) -> bool {
+    let spelled_out = |name: &str| {
+        let mut hidden = pattern.split('/').filter(|part| is_hidden(part));
+        hidden.any(|part| glob::Pattern::new(part).is_ok_and(|part| part.matches(name)))
+    };
+    let last = pattern.rsplit('/').next().unwrap_or(pattern);
+    let any_file = last.contains(['*', '?', '[']);
+    let mut matched = found
+        .ancestors()
+        .take_while(|part| root < part.as_os_str().len());
+    matched.all(|part| {
+        let name = part.file_name().unwrap_or_default().to_string_lossy();
+        let is_run_folder = || part.join(RUNS_MARK).exists();
+        (!is_hidden(&name) || spelled_out(&name)) && !(any_file && is_run_folder())
+    })
+}
+
+/// Names that begin with `.` or `_` are marks of other programs.
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['.', '_'])
 }
 
 /// A path without `.` and doubled `/`: what comes back from the file system has neither, and its hive keys are found by
@@ -350,8 +393,7 @@ fn plain(written: &str) -> PathBuf {
     }
 }
 
-/// Collects the Parquet files under a folder. Names that begin with `.` or `_` are marks of other programs, and a folder
-/// of runs holds what was made from the input.
+/// Collects the Parquet files under a folder, but for hidden ones; a folder of runs holds what was made from the input.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<String>) -> Result<()> {
     for entry in folder.read_dir().map_err(Error::io("list", folder))? {
         let path = entry.map_err(Error::io("list", folder))?.path();
@@ -360,7 +402,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>, others: &mut Vec<String>) -> Re
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let hidden = name.starts_with(['.', '_']);
+        let hidden = is_hidden(&name);
         if path.is_dir() && path.join(RUNS_MARK).exists() {
             others.push(name);
         } else if path.is_dir() && !hidden {
@@ -444,7 +486,8 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
 fn check_zones(place: &str, schema: &ArrowSchema) -> Result<()> {
     for field in schema.iter_values() {
         if let ArrowDataType::Timestamp(_, Some(zone)) = &field.dtype
-            && zone.parse::<chrono_tz::Tz>().is_err()
+            // As polars asks: `+00:00` is UTC to it, and what a file has that says no more than that its times are instants.
+            && TimeZone::opt_try_new(Some(zone.clone())).is_err()
         {
             return Err(Error::WrongType {
                 place: place.to_owned(),

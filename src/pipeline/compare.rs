@@ -20,7 +20,7 @@ use crate::load::{CustomerIds, Customers, common};
 use crate::rules::Segmented;
 use crate::store::LooseFolder;
 use crate::{features, tiers};
-pub(super) use sides::monetary_of;
+pub(super) use sides::run_facts;
 pub(super) use sides::{CLUSTERS, RULES, by_rules, clusters, named_rules};
 use sides::{Placed, base, of_placements, of_segments, origin, place, read_sides};
 

@@ -34,7 +34,7 @@ pub use sql::{SqlRequest, sql};
 pub use tables::TiersDocument;
 
 use crate::cluster::{Quality, cluster};
-use crate::config::Config;
+use crate::config::{Config, Days, RfmConfig};
 use crate::error::{Error, Result, Warning};
 use crate::features::sketch::{Sketched, sketch};
 use crate::load::{Customers, Loaded, Reconciliation, load, survey};
@@ -205,7 +205,20 @@ pub fn assign(config: &Config, model: &Path, observe: Observer<'_>) -> Result<Re
 pub fn check(config: &Config) -> Result<Checked> {
     tables::check_name(&config.input.customer)?;
     let rules = rule_set(config)?;
-    let (loaded, broken) = survey(&config.input, &config.rfm)?;
+    let (loaded, broken) = match survey(&config.input, &config.rfm) {
+        Err(limit @ Error::LoneNewestDay { .. }) => {
+            // What is found if the newest day is believed.
+            let rfm = RfmConfig {
+                max_gap: Days(u32::MAX),
+                ..config.rfm.clone()
+            };
+            match survey(&config.input, &rfm) {
+                Ok((loaded, _)) => (loaded, Some(limit)),
+                Err(_) => return Err(limit),
+            }
+        }
+        found => found?,
+    };
     Ok(Checked {
         files: loaded.inputs.len(),
         as_of: loaded.customers.as_of.text.clone(),

@@ -231,6 +231,7 @@ impl Job<'_> {
                 as_of: customers.as_of.text.clone(),
                 customers: customers.len() as u64,
                 revenue: customers.total_revenue(),
+                decimals: customers.decimals,
                 tiers: profiles,
                 k_table: choice.k_table,
                 k_reason: choice.k_reason,

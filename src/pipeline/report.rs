@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Model;
-use super::compare::monetary_of;
-use crate::config::{Feature, Monetary};
+use super::compare::run_facts;
+use crate::config::Feature;
 use crate::error::{Error, Result, Warning};
 use crate::load::{Customers, LabelQuery, Labelled, labels};
 use crate::report::{Cells, Chart, Counted, DIMENSIONS, Fonts, Png, charts, page, png};
@@ -439,7 +439,7 @@ fn labelled(table: &Path, label: &str) -> Result<Labelled> {
         path: &table.to_string_lossy(),
         customer: None,
         label: Some(label),
-        monetary: monetary_of(table).unwrap_or(Monetary::Sum),
+        run: &run_facts(table)?,
     })
 }
 

@@ -23,6 +23,8 @@ pub struct TiersDocument {
     pub customers: u64,
     /// Their total amount.
     pub revenue: f64,
+    /// Decimals in which amounts were added up, for those who add up assignments.parquet again.
+    pub decimals: u32,
     /// Best first.
     pub tiers: Vec<TierProfile>,
     /// Quality of each k that was tried; empty where the model was given.

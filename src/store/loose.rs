@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::DataFrame;
 use serde::Serialize;
 
-use super::{create, write_bytes, write_json, write_parquet};
+use super::{whole, write_bytes, write_json, write_parquet};
 use crate::error::{Error, Result};
 
 /// A folder for files that stand alone.
@@ -75,16 +75,7 @@ impl LooseFolder {
     }
 
     fn file(&self, name: &str, write: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<PathBuf> {
-        let hidden = self.path.join(format!(".{name}-{}", std::process::id()));
         let path = self.path.join(name);
-        let written = create(&hidden).and_then(|mut file| {
-            write(&mut file)?;
-            file.sync_all().map_err(Error::io("write", &path))?;
-            fs::rename(&hidden, &path).map_err(Error::io("write", &path))
-        });
-        if written.is_err() {
-            let _ = fs::remove_file(&hidden);
-        }
-        written.map(|()| path)
+        whole(&path, write).map(|()| path)
     }
 }

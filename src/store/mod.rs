@@ -66,15 +66,16 @@ impl RunFolder {
         }
         fs::create_dir_all(path).map_err(Error::io("create the folder", path))?;
         let mark = path.join(RUNS_MARK);
-        if !mark.exists() {
-            let mut entries = fs::read_dir(path).map_err(Error::io("list", path))?;
-            if let Some(entry) = entries.next() {
-                let entry = entry.map_err(Error::io("list", path))?;
-                return Err(Error::OutNotOurs {
-                    path: path.to_owned(),
-                    found: entry.file_name().to_string_lossy().into_owned(),
-                });
-            }
+        // Listed before the mark is looked for: a run that begins this very moment makes that first.
+        let mut entries = fs::read_dir(path).map_err(Error::io("list", path))?;
+        if let Some(entry) = entries.next()
+            && !mark.exists()
+        {
+            let entry = entry.map_err(Error::io("list", path))?;
+            return Err(Error::OutNotOurs {
+                path: path.to_owned(),
+                found: entry.file_name().to_string_lossy().into_owned(),
+            });
         }
         let lock = File::options()
             .create(true)
@@ -176,7 +177,7 @@ impl Staging<'_> {
     /// A run of the same name stays: the new one gets a number behind it.
     ///
     /// # Errors
-    /// [`Error::Io`]; then nothing is published.
+    /// [`Error::Io`]; then nothing is published. [`Error::NotSynced`]; then it is.
     pub fn publish(mut self, run_id: &str, current: bool) -> Result<Published> {
         sync_folder(&self.path)?;
         let folder = &self.folder.path;
@@ -195,8 +196,10 @@ impl Staging<'_> {
         }
         // From here on there is nothing to clean up.
         self.path = PathBuf::new();
-        sync_folder(folder)?;
-        Ok(Published { run_id, path })
+        match sync_folder(folder) {
+            Err(Error::Io { source, .. }) => Err(Error::NotSynced { path, source }),
+            other => other.map(|()| Published { run_id, path }),
+        }
     }
 
     /// The name under which [`Self::publish`] will publish.
@@ -408,9 +411,43 @@ pub fn write_new(path: &Path, text: &str, overwrite: bool) -> Result<()> {
     {
         fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
     }
-    let mut file = create(path)?;
-    file.write_all(text.as_bytes())
-        .map_err(Error::io("write", path))
+    whole(path, |file| {
+        file.write_all(text.as_bytes())
+            .map_err(Error::io("write", path))
+    })
+}
+
+/// Writes a file under a hidden name beside its own, and renames it: whatever goes wrong, a file that was there stays.
+fn whole(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    // Not the link is replaced, but what it points to.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if target.exists() && !target.is_file() {
+        // A device is written to; no file takes its place.
+        return write(&mut create(path)?);
+    }
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let hidden = target.with_file_name(format!(".{name}-{}", std::process::id()));
+    let fault = |action| Error::io(action, path);
+    let mut options = File::options();
+    let created = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&hidden);
+    let mut file = created.map_err(fault("create"))?;
+    let written = write(&mut file).and_then(|()| {
+        file.sync_all().map_err(fault("write"))?;
+        fs::rename(&hidden, &target).map_err(fault("write"))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&hidden);
+    }
+    written?;
+    if let Some(folder) = target.parent() {
+        // The file is there; not every file system can sync a folder.
+        let _ = sync_folder(folder);
+    }
+    Ok(())
 }
 
 /// Takes back a file of a job that failed; whether it was there does not matter any more.

@@ -4,9 +4,12 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Barrier;
 
 use polars::prelude::*;
 use serde_json::{Value, json};
+use tiermill::Error;
+use tiermill::store::RunFolder;
 
 use crate::support::{COLUMNS, Workdir, orders, six_customers, with_type};
 
@@ -83,6 +86,26 @@ fn one_missing_file_of_several_is_named() {
 }
 
 #[test]
+fn a_url_is_no_missing_file() {
+    let workdir = Workdir::new();
+    insta::assert_snapshot!(refused(&workdir, &format!("run --input s3://bucket/orders/*.parquet {COLUMNS}")), @r"
+    exit 1
+    error: `s3://bucket/orders/*.parquet` is a URL, expected a file, a folder or a glob
+
+    hint: tiermill reads files of this machine: mount the bucket (gcsfuse, rclone, s3fs), or copy it first (`aws s3 sync`, `curl`), and give the path
+    ");
+    workdir.write(
+        "tiermill.toml",
+        "input = 'https://example.com/x.parquet'\ncustomer = 'a'\ntime = 'b'",
+    );
+    let found = refused(&workdir, "run");
+    assert!(
+        found.starts_with("exit 1\nerror: `https://example.com/x.parquet` is a URL"),
+        "{found}"
+    );
+}
+
+#[test]
 fn an_empty_folder_has_no_orders() {
     let workdir = Workdir::new();
     std::fs::create_dir(workdir.join("in")).unwrap();
@@ -120,6 +143,13 @@ fn a_glob_that_matches_nothing_is_not_called_empty() {
         "{found}"
     );
     assert!(!found.contains("it is empty"), "`in` is not empty: {found}");
+    workdir.write("marks/_SUCCESS", "");
+    insta::assert_snapshot!(refused(&workdir, &format!("run --input 'marks/*' {COLUMNS}")), @r"
+    exit 1
+    error: no Parquet files in `marks/*`
+
+    hint: found instead: `marks/_SUCCESS`
+    ");
 }
 
 #[test]
@@ -951,6 +981,15 @@ fn one_order_in_2099_does_not_become_the_as_of() {
     ");
     let workdir = Workdir::new();
     workdir.parquet("x.parquet", table);
+    let check = workdir.tiermill(&format!("check --input x.parquet {COLUMNS}"));
+    assert_eq!(check.code, 3);
+    insta::assert_snapshot!(check.answer(), @r"
+    6 customers in 1 file, as of 2099-01-02
+
+    Rows 12 read = 12 used + 0 rejected
+
+    Faulty rows: 0 (0.0 %); `max-rejected` allows 1 %.
+    ");
     let run = format!("run --input x.parquet {COLUMNS} --k 2");
     workdir
         .tiermill(&format!("{run} --as-of 2024-04-01"))
@@ -1526,6 +1565,25 @@ fn a_folder_that_another_run_is_writing_to_is_left_alone() {
 }
 
 #[test]
+fn of_first_runs_at_once_one_writes_and_the_others_are_told_so() {
+    for _ in 0..100 {
+        let workdir = Workdir::new();
+        let (out, begin) = (workdir.join("out"), Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    begin.wait();
+                    match RunFolder::open(&out) {
+                        Ok(_) | Err(Error::OutBusy { .. }) => {}
+                        Err(other) => panic!("{other}: {:?}", other.hint()),
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn what_a_killed_run_left_behind_is_swept_up_by_the_next() {
     let workdir = Workdir::new();
     workdir.parquet("x.parquet", six_customers());
@@ -1601,6 +1659,38 @@ fn a_full_disk_is_not_called_a_damaged_file() {
     let (_, stderr) = with_small_disk(&workdir, &format!("run --input x.parquet {COLUMNS} --k 2"));
     assert!(stderr.contains("File too large"), "{stderr}");
     assert!(!stderr.contains("out of specification"), "{stderr}");
+}
+
+#[test]
+fn a_full_disk_leaves_the_file_that_was_to_be_replaced() {
+    let workdir = Workdir::new();
+    workdir.tiermill("man pages").success();
+    let pages = || -> Vec<(String, Vec<u8>)> {
+        let names = files(&workdir.join("pages")).into_iter();
+        names
+            .map(|name| {
+                (
+                    name.clone(),
+                    std::fs::read(workdir.join("pages").join(name)).unwrap(),
+                )
+            })
+            .collect()
+    };
+    let new = pages();
+    for (name, _) in &new {
+        workdir.write(&format!("pages/{name}"), "mine");
+    }
+    let (code, stderr) = with_small_disk(&workdir, "man pages");
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.starts_with("error: cannot write `pages/tiermill-"),
+        "{stderr}"
+    );
+    let left = pages();
+    assert_eq!(left.len(), new.len());
+    for (left, new) in left.iter().zip(&new) {
+        assert!(left == new || left.1 == b"mine", "{}", left.0);
+    }
 }
 
 #[test]

@@ -855,6 +855,19 @@ fn init_writes_a_config_once_and_again_only_by_force() {
     );
     let printed = work.tiermill("init orders.parquet --to -").success();
     assert_eq!(printed.stdout, written);
+    // A link stays one, and a device is no file to be replaced.
+    work.write("real.toml", "# mine\n");
+    std::os::unix::fs::symlink("real.toml", work.join("link.toml")).unwrap();
+    work.tiermill("init orders.parquet --to link.toml --force")
+        .success();
+    assert!(work.join("link.toml").is_symlink());
+    assert_eq!(
+        std::fs::read_to_string(work.join("real.toml")).unwrap(),
+        written
+    );
+    work.tiermill("init orders.parquet --to /dev/null --force")
+        .success();
+    assert!(!Path::new("/dev/null").is_file());
 }
 
 /// `init`, and then the config as it is: `check` and `run` must work.

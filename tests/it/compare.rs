@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 use ndarray::Array2;
+use polars::datatypes::{Categories, FrozenCategories};
 use polars::prelude::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -1013,6 +1014,33 @@ fn numbers_of_any_width_are_compared_and_the_order_of_rows_does_not_matter() {
 }
 
 #[test]
+fn ids_of_an_enum_are_compared_as_texts() {
+    let work = with_tables();
+    let listed: Vec<String> = (0..8).rev().map(|id| format!("c{id:04}")).collect();
+    let listed = FrozenCategories::new(listed.iter().map(String::as_str)).unwrap();
+    for dtype in [
+        DataType::from_frozen_categories(listed),
+        DataType::from_categories(Categories::global()),
+    ] {
+        work.parquet(
+            "other/assignments.parquet",
+            with_type(assignments(), "id", &dtype),
+        );
+        let told = |b: &str| {
+            let ran = work
+                .tiermill(&format!("compare grades.parquet {b} --format json"))
+                .success();
+            ran.stdout.replace("other/", "")
+        };
+        assert_eq!(
+            told("other/assignments.parquet"),
+            told("assignments.parquet"),
+            "{dtype}"
+        );
+    }
+}
+
+#[test]
 fn amounts_of_a_run_with_mean_monetary_are_multiplied_back() {
     let work = Workdir::new();
     work.parquet("run/assignments.parquet", assignments());
@@ -1441,7 +1469,7 @@ fn rules_are_held_against_a_run_as_of_that_run() {
         data.display()
     );
     work.tiermill(&format!(
-        "run {flags} --k 3 --n-runs 1 --as-of 1998-01-01 --out out"
+        "run {flags} --k 3 --n-runs 1 --as-of 1998-01-01T12:50 --out out"
     ))
     .success();
     let compared = |more: &str| -> Value {
@@ -1457,9 +1485,14 @@ fn rules_are_held_against_a_run_as_of_that_run() {
             .collect()
     };
     let own = compared("");
-    assert_eq!(own["as_of"], "1998-01-01T00:00:00");
+    assert_eq!(own["as_of"], "1998-01-01T12:50:00");
     assert!(!codes(&own).contains(&"other_as_of".to_owned()));
     let later = compared("--as-of 1998-07-01");
     assert_eq!(later["as_of"], "1998-07-01T00:00:00");
     assert!(codes(&later).contains(&"other_as_of".to_owned()));
+    let earlier = compared("--as-of 1998-01-01");
+    assert!(earlier["warnings"].as_array().unwrap().contains(&json!({
+        "code": "other_as_of",
+        "message": "a run is as of 1998-01-01T12:50:00; recency and amounts are as of 1998-01-01"
+    })));
 }

@@ -1,10 +1,11 @@
 //! The page of a run: cells that add up, a size that holds, text that stays text, the same bytes again.
 
+use polars::prelude::*;
 use serde_json::{Value, json};
 use tiermill::load::Customers;
 use tiermill::report::{Cells, Counted, charts, page};
 
-use crate::support::{Workdir, customers, threads};
+use crate::support::{COLUMNS, Workdir, customers, six_customers, threads, with_type};
 
 /// Customers of all kinds, the same every time: a linear congruential generator draws them.
 fn many(n: usize) -> Customers {
@@ -277,6 +278,31 @@ fn a_run_has_its_page_and_report_makes_the_same_again() {
             .unwrap();
         let png = std::fs::read(work.join(&format!("mail/{name}.png"))).unwrap();
         assert_eq!(size_of_png(&png), [1440, 2 * height], "{name}");
+    }
+}
+
+#[test]
+fn fine_and_huge_amounts_are_the_same_when_they_are_read_again() {
+    let scaled = |factor: f64| {
+        let mut table = six_customers();
+        let amounts = table.column("amount").unwrap().f64().unwrap() * factor;
+        table.with_column(amounts.into_column()).unwrap();
+        table
+    };
+    for (table, flags) in [
+        (scaled(1e-6), "--decimals 8"),
+        (with_type(scaled(1e13), "amount", &DataType::Int64), ""),
+    ] {
+        let work = Workdir::new();
+        work.parquet("x.parquet", table);
+        work.tiermill(&format!("run --input x.parquet {COLUMNS} --k 2 {flags}"))
+            .success();
+        work.tiermill("report out --out again.html").success();
+        let published = std::fs::read(work.current().join("report.html")).unwrap();
+        assert!(std::fs::read(work.join("again.html")).unwrap() == published);
+        let compared = work.tiermill("compare out out --format json").success();
+        let compared: Value = serde_json::from_str(&compared.stdout).unwrap();
+        assert_eq!(compared["revenue"], work.json("tiers.json")["revenue"]);
     }
 }
 

@@ -10,7 +10,7 @@ use super::Question;
 use crate::compare::Tiering;
 use crate::config::{CompareConfig, Config, Monetary, RulesConfig, is_rule_file, parse_moment};
 use crate::error::{CompareFault, Error, Result, RuleFault, Warning, nearest};
-use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, labels, load};
+use crate::load::{CustomerIds, Customers, LabelQuery, NO_LABEL, RunFacts, labels, load};
 use crate::pipeline::Model;
 use crate::pipeline::model::fitted;
 use crate::pipeline::rule_sets::of_rules;
@@ -135,7 +135,7 @@ pub(super) fn read_sides(
                     path: &path.to_string_lossy(),
                     customer: config.customer.as_deref(),
                     label: label.map(String::as_str),
-                    monetary: monetary_of(path)?,
+                    run: &run_facts(path)?,
                 })?;
                 Side::Table {
                     ids: read.ids,
@@ -156,20 +156,26 @@ pub(super) fn read_sides(
     Ok(sides)
 }
 
-/// What `monetary` was in the run that an assignments.parquet belongs to, as its manifest says; a total without one.
-pub(in crate::pipeline) fn monetary_of(assignments: &Path) -> Result<Monetary> {
-    let manifest = assignments.with_file_name("manifest.json");
-    if !manifest.exists() {
-        return Ok(Monetary::Sum);
+/// What manifest.json and tiers.json say of the assignments.parquet beside them; the usual things where there are none.
+pub(in crate::pipeline) fn run_facts(assignments: &Path) -> Result<RunFacts> {
+    let document = |name: &str| -> Result<serde_json::Value> {
+        let path = assignments.with_file_name(name);
+        if !path.exists() {
+            return Ok(serde_json::Value::Null);
+        }
+        Ok(serde_json::from_str(&read_model(&path)?).unwrap_or_default())
+    };
+    let (manifest, tiers) = (document("manifest.json")?, document("tiers.json")?);
+    let mut facts = RunFacts::default();
+    if manifest["config"]["rfm"]["monetary"] == Monetary::Mean.as_str() {
+        facts.monetary = Monetary::Mean;
     }
-    let text = read_model(&manifest)?;
-    let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let word = &document["config"]["rfm"]["monetary"];
-    Ok(if *word == Monetary::Mean.as_str() {
-        Monetary::Mean
-    } else {
-        Monetary::Sum
-    })
+    let decimals = tiers["decimals"].as_u64();
+    if let Some(decimals) = decimals.and_then(|decimals| u32::try_from(decimals).ok()) {
+        facts.decimals = decimals;
+    }
+    facts.as_of = tiers["as_of"].as_str().map(str::to_owned);
+    Ok(facts)
 }
 
 /// The customers with R, F and M.
@@ -198,11 +204,11 @@ pub(super) fn base(config: &CompareConfig, question: &Question, sides: &[Side]) 
             }
             let loaded = load(&job.input, &rfm)?;
             let mut warnings = loaded.warnings;
-            let other = |run: &&&Customers| run.as_of.date != loaded.customers.as_of.date;
-            if let Some(run) = found.iter().find(other) {
+            let here = seen_from(&loaded.customers);
+            if let Some(run) = found.iter().find(|run| seen_from(run) != here) {
                 let message = format!(
-                    "a run is as of {}; recency and amounts are as of {}",
-                    run.as_of.date, loaded.customers.as_of.date
+                    "a run is as of {}; recency and amounts are as of {here}",
+                    seen_from(run)
                 );
                 warnings.push(Warning::new("other_as_of", message));
             }
@@ -213,10 +219,11 @@ pub(super) fn base(config: &CompareConfig, question: &Question, sides: &[Side]) 
         }
         (_, [first, others @ ..]) => {
             let mut warnings = Vec::new();
-            if let Some(other) = others.iter().find(|other| other.as_of != first.as_of) {
+            let here = seen_from(first);
+            if let Some(other) = others.iter().find(|other| seen_from(other) != here) {
                 let message = format!(
-                    "A is as of {}, B as of {}; recency and amounts are those of A",
-                    first.as_of.date, other.as_of.date
+                    "A is as of {here}, B as of {}; recency and amounts are those of A",
+                    seen_from(other)
                 );
                 warnings.push(Warning::new("other_as_of", message));
             }
@@ -231,6 +238,12 @@ pub(super) fn base(config: &CompareConfig, question: &Question, sides: &[Side]) 
                 .to_owned(),
         }),
     }
+}
+
+/// The day of as-of, with the time of day where that is no midnight.
+fn seen_from(customers: &Customers) -> &str {
+    let text = customers.as_of.text.as_str();
+    text.split_once("T00:00:00").map_or(text, |(day, _)| day)
 }
 
 /// A tiering with the ids of its customers.

@@ -179,7 +179,10 @@ fn listed(names: impl Iterator<Item = String>) -> String {
 pub(super) fn definitions(config: &Config) -> Map<String, Value> {
     let (input, rfm) = (&config.input, &config.rfm);
     let settings = match &input.columns {
-        Columns::Customers { .. } => vec![("level", json!("customers"))],
+        Columns::Customers { .. } => vec![
+            ("level", json!("customers")),
+            ("monetary", json!(rfm.monetary)),
+        ],
         Columns::Orders {
             amount,
             order,
