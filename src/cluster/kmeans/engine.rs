@@ -241,9 +241,9 @@ impl<'a> Engine<'a> {
         // Every restart stands for itself: more of them add candidates and change none.
         let runs = (0..search.n_runs)
             .into_par_iter()
-            .map(|run| self.restart(k, search.max_iter, &mut generator(search, run)));
+            .flat_map_iter(|run| self.restart(k, search.max_iter, &mut generator(search, run)));
         let finalists = if self.fine.is_some() {
-            search.n_runs
+            usize::MAX
         } else {
             FINALISTS
         };
@@ -258,17 +258,16 @@ impl<'a> Engine<'a> {
                     fine.refine(run, search.max_iter)
                 });
                 // Minima that coarse cells cannot tell apart are only left here.
-                let finalists = different(refined.collect(), FINALISTS).into_par_iter();
-                let swapped = finalists.enumerate().map(|(run, solution)| {
-                    let swaps = (PATIENCE * SWAPPED_POINTS / fine.len()).min(MOST_SWAPS);
-                    let swapped = fine.swap(
-                        solution,
-                        (swaps, search.max_iter),
-                        &mut generator(search, run),
-                    );
+                let mut best = different(refined.collect(), FINALISTS);
+                let swaps = (PATIENCE * SWAPPED_POINTS / fine.len()).min(MOST_SWAPS);
+                let swapped = best.par_iter().enumerate().map(|(run, found)| {
+                    let effort = (swaps, search.max_iter);
+                    let swapped = fine.swap(found.clone(), effort, &mut generator(search, run));
                     fine.refine(swapped, search.max_iter)
                 });
-                let mut best = different(swapped.collect(), FINALISTS);
+                let swapped: Vec<Solution> = swapped.collect();
+                best.extend(swapped);
+                let mut best = different(best, FINALISTS);
                 let least = best.first().map_or(0.0, |best| best.inertia);
                 best.retain(|next| next.inertia <= least * (1.0 + NEAR));
                 best
@@ -291,8 +290,9 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// One restart: the best of a few scouted starts, then Lloyd, swaps and Hartigan on the coarse cells.
-    fn restart(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Solution {
+    /// One restart: the best of a few scouted starts, then Lloyd, swaps and Hartigan on the coarse cells. Where finer ones will
+    /// judge, what it came by without swaps is kept, too: coarse cells may have swapped the better minimum away.
+    fn restart(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Vec<Solution> {
         let mut best = self.scout(k, max_iter, random);
         for _ in 1..SCOUTS {
             let next = self.scout(k, max_iter, random);
@@ -304,8 +304,13 @@ impl<'a> Engine<'a> {
         let patience = if self.few_cells { PATIENCE } else { 1 };
         let swaps = patience * SWAPPED_POINTS / self.coarse.len();
         let swaps = swaps.clamp(FEWEST_SWAPS, MOST_SWAPS);
-        let run = self.coarse.swap(run, (swaps, max_iter), random);
-        self.coarse.refine(run, max_iter)
+        let swapped = self.coarse.swap(run.clone(), (swaps, max_iter), random);
+        let swapped = self.coarse.refine(swapped, max_iter);
+        if self.fine.is_some() {
+            vec![swapped, run]
+        } else {
+            vec![swapped]
+        }
     }
 
     fn scout(&self, k: usize, max_iter: u64, random: &mut Xoshiro256PlusPlus) -> Solution {
