@@ -13,11 +13,13 @@ const FAULTS_ASKED_FOR = ["filtered", "after_as_of", "before_window", "refund_dr
 const overview = () => {
   const rows = D.rows, rejected = Object.values(rows.rejected ?? {}).reduce((a, b) => a + b, 0);
   const faults = Object.entries(rows.rejected ?? {}).filter(([reason]) => !FAULTS_ASKED_FOR.includes(reason)).reduce((sum, [, n]) => sum + n, 0);
+  // As `max-rejected` counts.
+  const lookedAt = rows.read - (rows.rejected?.filtered ?? 0) - (rows.rejected?.duplicate ?? 0);
   const warnings = D.tiers.warnings ?? [], why = [];
   const serious = warnings.filter((warning) => warning.code !== "net_not_positive");
   if (rows.read !== rows.used + rejected) why.push(t("whyRows"));
   if (D.drift?.verdict && D.drift.verdict !== "ok") why.push(t("whyDrift", { verdict: D.drift.verdict }));
-  if (faults > rows.read / 1000) why.push(t("whyRejected", { share: percent(faults / rows.read) }));
+  if (faults > lookedAt / 1000) why.push(t("whyRejected", { share: percent(faults / lookedAt) }));
   if (serious.length) why.push(t(serious.length === 1 ? "whyWarning" : "whyWarnings", { n: serious.length }));
   const k = tiers.length, customers = integer(D.tiers.customers);
   const figure = (name, value, small) => h("div", {}, h("dt", {}, name), h("dd", {}, value, small ? h("small", {}, small) : null));
