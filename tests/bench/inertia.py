@@ -3,6 +3,7 @@
     .venv-bench/bin/python tests/bench/inertia.py                        all tables but the million customers: ten minutes
     .venv-bench/bin/python tests/bench/inertia.py --million              that too: a quarter of an hour more
     .venv-bench/bin/python tests/bench/inertia.py --only ties --tens 5   one table, scikit-learn's best of fifty
+    .venv-bench/bin/python tests/bench/inertia.py --random 0 100         a hundred tables that nobody thought of, instead
 
 Both get the features of all customers: recency, frequency and monetary as tiermill published them, transformed and scaled
 here. Fails where a ratio is over 1.0001, where the published centroids do not have the published inertia, and where
@@ -111,6 +112,60 @@ def refunded(rng: np.random.Generator) -> tuple:
     return customer, 300 * rng.random(len(customer)), np.where(rng.random(len(customer)) < 0.33, -amount, amount)
 
 
+FREQUENCIES = (
+    lambda rng, n: rng.geometric(rng.uniform(0.05, 0.9), n),
+    lambda rng, n: np.minimum(rng.zipf(rng.uniform(1.5, 3), n), 500),
+    lambda rng, n: np.full(n, rng.integers(1, 20)),
+    lambda rng, n: 1 + rng.poisson(rng.uniform(0.1, 30), n),
+    lambda rng, n: rng.integers(1, rng.integers(2, 60), n),
+    lambda rng, n: np.exp(rng.uniform(0, rng.uniform(0.5, 5), n)).astype(int),
+)
+DAYS = (
+    lambda rng, n: rng.uniform(0, 700, n),
+    lambda rng, n: 700 * rng.random(n) ** rng.uniform(0.2, 4),
+    lambda rng, n: rng.integers(0, rng.integers(1, 700), n),
+    lambda rng, n: rng.normal(rng.uniform(100, 600), rng.uniform(1, 60), n),
+    lambda rng, n: rng.integers(0, 24, n) * 30,
+    lambda rng, n: 700 - np.exp(rng.uniform(0, 6.5, n)),
+)
+AMOUNTS = (
+    lambda rng, n: rng.lognormal(rng.uniform(1, 8), rng.uniform(0.1, 2), n),
+    lambda rng, n: 3 * (1 + rng.pareto(rng.uniform(0.8, 3), n)),
+    lambda rng, n: rng.choice([5.0, 9.99, 20.0, 50.0], n),
+    lambda rng, n: rng.integers(1, 1_000, n),
+    lambda rng, n: np.full(n, rng.uniform(1, 100)),
+    lambda rng, n: rng.exponential(rng.uniform(1, 500), n),
+)
+FEATURES = ("recency_days,frequency,monetary,tenure_days,aov", "recency_days,frequency,monetary,aov", "recency_days,monetary", "frequency,monetary")
+
+
+def anybody(seed: int) -> Table:
+    """Up to 20,000 customers of one to five kinds, each with a frequency, days and amounts drawn from the lists above."""
+
+    def orders(_: np.random.Generator) -> tuple:
+        rng = np.random.default_rng(seed)
+        kind = rng.integers(0, rng.integers(1, 6), int(np.exp(rng.uniform(np.log(30), np.log(20_000)))))
+        kinds = np.unique(kind)
+        counts = np.ones(len(kind), dtype=int)
+        for one in kinds:
+            counts[kind == one] = np.maximum(rng.choice(FREQUENCIES)(rng, np.sum(kind == one)), 1)
+        customer = np.repeat(np.arange(len(kind)), counts)
+        day, amount = np.zeros(len(customer)), np.zeros(len(customer))
+        for one in kinds:
+            own = kind[customer] == one
+            day[own] = rng.choice(DAYS)(rng, own.sum())
+            amount[own] = rng.choice(AMOUNTS)(rng, own.sum())
+        # Some tables with refunds, but never the first order of a customer.
+        back = (rng.random(len(customer)) < rng.choice([0.0, 0.0, 0.0, 0.3])) & np.r_[False, customer[1:] == customer[:-1]]
+        return customer, np.clip(day, 0, 700), np.where(back, -amount, amount)
+
+    rng = np.random.default_rng([seed, 1])
+    flags = [*COLUMNS, "--max-gap", "9999", "--transform", rng.choice(["log1p", "log1p", "log1p", "none"])]
+    if rng.random() < 0.5:
+        flags += ["--features", rng.choice(FEATURES)]
+    return Table(f"random-{seed}", flags, synthetic(orders))
+
+
 def generated(binary: pathlib.Path, customers: int) -> Callable[[pathlib.Path], None]:
     def make(path: pathlib.Path) -> None:
         command = [binary, "generate", "--customers", str(customers), "--out", path, "--quiet"]
@@ -194,12 +249,16 @@ def main() -> None:
     target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
     parser.add_argument("--binary", type=pathlib.Path, default=target / "release" / "tiermill")
     parser.add_argument("--only", action="append", metavar="TABLE", help="may be repeated")
+    parser.add_argument("--random", nargs=2, type=int, metavar=("FROM", "TO"), help="random tables of these seeds instead")
     parser.add_argument("--tens", type=int, default=1, help="times ten restarts of scikit-learn (default: 1)")
     parser.add_argument("--seed", default="42", help="of tiermill: no seed should be an unlucky one (default: 42)")
     parser.add_argument("--million", action="store_true", help="also a million generated customers")
     asked = parser.parse_args()
     asked.binary = asked.binary.resolve()
-    chosen = [table for table in tables(asked.binary, asked.million) if not asked.only or table.name in asked.only]
+    if asked.random:
+        chosen = [anybody(seed) for seed in range(*asked.random)]
+    else:
+        chosen = [table for table in tables(asked.binary, asked.million) if not asked.only or table.name in asked.only]
     if not chosen:
         parser.error("no table has such a name")
     print(f"{'':15} {'customers':>9} {' '.join(f'k = {k}'.rjust(9) for k in KS)}")

@@ -43,7 +43,8 @@ const WEIGHT_BITS: i32 = 32;
 ///    the best of them to the wide cells, and there tries other places for single centroids (random swaps) and for single
 ///    cells (Hartigan). All this costs the same for ten thousand rows and for a hundred million.
 /// 3. **Polish** on some ten thousand cells tells the best four apart. Where there are no more than 65,536 cells, every
-///    restart is polished on all of them, and moves single ones.
+///    restart, with swaps and without, is polished on all of them and moves single ones; the best four swap there, too, and
+///    of what is left within a millionth all rows choose.
 /// 4. **All cells.** Where many rows share a cell, Lloyd goes over all of them next, each as a whole: most iterations are needed for
 ///    what cells can tell.
 /// 5. **The last steps** run on all rows until no row changes its cluster. A tree over the cells gives whole balls of rows

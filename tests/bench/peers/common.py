@@ -36,9 +36,9 @@ def features(last: np.ndarray, orders: np.ndarray, amount: np.ndarray) -> Featur
 
 
 def standardised(logs: np.ndarray) -> Features:
-    """A constant feature keeps its unit, as scikit-learn's StandardScaler has it."""
+    """A constant feature keeps its unit, as scikit-learn's StandardScaler has it; its mean may be rounded."""
     center, spread = logs.mean(axis=0), logs.std(axis=0)
-    spread[spread == 0.0] = 1.0
+    spread[spread <= 1e-13 * np.abs(center)] = 1.0
     return Features((logs - center) / spread, center, spread)
 
 
