@@ -109,7 +109,7 @@ def intervals(checks, found, sides, seed):
         width = difference["high"] - difference["low"]
         checks.that(f"{what}: interval", abs(width / (2 * 1.6449 * np.std(gaps)) - 1) < 0.2, f"{width} against {2 * 1.6449 * np.std(gaps)}")
         none = difference["low"] <= 0 <= difference["high"]
-        better = "no difference" if none else f"{a if 0 < difference['low'] else b} is better"
+        better = "not distinguishable" if none else f"{a if 0 < difference['low'] else b} is better"
         checks.equal(f"{what}: verdict", difference["verdict"], better)
 
 

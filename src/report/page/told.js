@@ -52,7 +52,7 @@ const listed = (all) => all.join(view.lang === "zh" ? "、" : ", ");
 const differenceWord = (one) => {
   if (view.lang !== "zh") return one.verdict;
   if (one.better) return `${one.better} 更优`;
-  return Number.isFinite(one.difference) && Number.isFinite(one.low) ? "无差异" : "无法判定";
+  return Number.isFinite(one.difference) && Number.isFinite(one.low) ? "无法区分" : "无法判定";
 };
 // The answer of a backtest: the words of the run, or the same from its figures.
 const backtestWords = () => {
@@ -65,7 +65,7 @@ const backtestWords = () => {
   const less = (figure) => (Number.isFinite(figure) ? -figure : figure);
   // From the side of the best, whichever of the two was named first.
   const from = (one) => (one.a === own ? { ...one, other: one.b } : { ...one, other: one.a, difference: less(one.difference), low: less(one.high), high: less(one.low) });
-  const kinds = [["优于", (one) => one.better === own], ["无差异：", (one) => !one.better], ["劣于", (one) => one.better && one.better !== own]];
+  const kinds = [["优于", (one) => one.better === own], ["无法区分：", (one) => !one.better], ["劣于", (one) => one.better && one.better !== own]];
   const gini = ours("gini"), groups = kinds.map(([word, of]) => [word, gini.filter(of).map(from)]);
   const parts = groups.filter(([, all]) => all.length).map(([word, all]) => `${word} ${listed(all.map((one) => `${one.other} ${number(one.difference, 3)}（${number(one.low, 3)} 至 ${number(one.high, 3)}）`))}`);
   const [beaten, even] = groups.map(([, all]) => all.length);
