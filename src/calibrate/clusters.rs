@@ -18,7 +18,7 @@ use crate::config::Feature;
 use crate::error::{Error, Result};
 use crate::features::raw;
 use crate::load::{Customers, from_fixed};
-use crate::rules::RuleSet;
+use crate::rules::{Meaning, RuleSet};
 use crate::tiers::Tier;
 
 /// Fidelity that rules shall have, where nobody says otherwise.
@@ -57,6 +57,10 @@ pub struct Tiered<'a> {
     pub features: &'a [Feature],
     /// The space that clusters were found in.
     pub matrix: ArrayView2<'a, f64>,
+    /// What recency and monetary are, which the proof of the rule file asks.
+    pub meaning: Meaning,
+    /// As-of of the data that the tiers were found in.
+    pub as_of: &'a str,
 }
 
 /// Rules in place of clusters.
@@ -163,7 +167,7 @@ pub fn cluster_rules(
             right,
         });
     }
-    let toml = file(&rules, tiered.tiers, customers)?;
+    let toml = file(&rules, tiered, customers)?;
     let told = counted(&toml, customers, tiered)?;
     Ok(ClusterRules {
         fidelity: told.fidelity,
@@ -404,9 +408,9 @@ fn steps(trees: &[Pruned], n: u64) -> Vec<Step> {
 }
 
 /// The rule file: a segment for each tier that has a rule.
-fn file(rules: &[Rule], tiers: &[Tier], customers: &Customers) -> Result<String> {
+fn file(rules: &[Rule], tiered: &Tiered<'_>, customers: &Customers) -> Result<String> {
     let mut segments = Vec::new();
-    for tier in tiers {
+    for tier in tiered.tiers {
         let own: Vec<&Rule> = rules.iter().filter(|rule| rule.tier == tier.name).collect();
         if own.is_empty() {
             continue;
@@ -437,6 +441,10 @@ fn file(rules: &[Rule], tiers: &[Tier], customers: &Customers) -> Result<String>
             Value::String("clusters-as-rules".to_owned()),
         ),
         ("description".to_owned(), Value::String(description)),
+        (
+            "fitted-as-of".to_owned(),
+            Value::String(tiered.as_of.to_owned()),
+        ),
         ("segments".to_owned(), Value::Array(segments)),
     ]);
     let text = toml::to_string(&table).map_err(|error| Error::BadValue {
@@ -467,7 +475,8 @@ struct Counted {
 }
 
 fn counted(toml: &str, customers: &Customers, tiered: &Tiered<'_>) -> Result<Counted> {
-    let rules = RuleSet::parse(toml, std::path::Path::new("clusters.toml"))?;
+    let rules = RuleSet::read(toml, std::path::Path::new("clusters.toml"))?.under(tiered.meaning);
+    rules.check()?;
     let segmented = rules.fit(customers)?.segments(customers)?;
     let tier_of: Vec<usize> = segmented
         .names

@@ -1,7 +1,8 @@
 //! thresholds.sql: cut points as CASE expressions that any database knows.
 //!
 //! In: [`Thresholds`], [`ClusterRules`]. Out: one query over a table of customers with `recency_days`, `frequency`, `monetary`.
-//! Invariant: a customer gets the scores and the tier that the rule files give.
+//! Invariant: a customer gets the scores and the tier that the rule files give; who has no number (a customer without orders,
+//! from a LEFT JOIN) gets neither.
 
 use std::fmt::Write;
 
@@ -42,7 +43,7 @@ pub fn sql(thresholds: &Thresholds, clusters: Option<&ClusterRules>, as_of: &str
     text
 }
 
-/// The score of a value, from 1; few days are good.
+/// The score of a value, from 1; few days are good. No ELSE, which would take those without a value, too.
 fn case(feature: Feature, cuts: &[f64]) -> String {
     let bands = cuts.len() + 1;
     let score = |band: usize| {
@@ -61,8 +62,15 @@ fn case(feature: Feature, cuts: &[f64]) -> String {
             score(band)
         );
     }
-    let _ = write!(text, " ELSE {} END", score(bands - 1));
-    text
+    if let Some(last) = cuts.last() {
+        let _ = write!(
+            text,
+            " WHEN {feature} > {} THEN {}",
+            number(*last),
+            score(bands - 1)
+        );
+    }
+    text + " END"
 }
 
 /// The tier by the rules, in order.
@@ -71,7 +79,8 @@ fn tiers(clusters: &ClusterRules) -> String {
     for rule in &clusters.rules {
         let condition = |(feature, bounds): &(Feature, Bounds)| {
             let column = match feature {
-                Feature::Aov => "(monetary / frequency)".to_owned(),
+                // The factor makes it no division of whole numbers.
+                Feature::Aov => "(1e0 * monetary / NULLIF(frequency, 0))".to_owned(),
                 feature => feature.to_string(),
             };
             let above = bounds
@@ -85,17 +94,34 @@ fn tiers(clusters: &ClusterRules) -> String {
         };
         let conditions: Vec<String> = rule.bounds.iter().map(condition).collect();
         let conditions = if conditions.is_empty() {
-            "1 = 1".to_owned()
+            "recency_days IS NOT NULL".to_owned()
         } else {
             conditions.join(" AND ")
         };
-        let _ = write!(
-            text,
-            "\n    WHEN {conditions} THEN '{}'",
-            rule.tier.replace('\'', "''")
-        );
+        let _ = write!(text, "\n    WHEN {conditions} THEN {}", string(&rule.tier));
     }
     text + "\n  END"
+}
+
+/// A text that every dialect reads alike: they escape quotes and backslashes in two ways, so that these stand by number.
+fn string(text: &str) -> String {
+    let mut parts = vec![String::new()];
+    for letter in text.chars() {
+        if matches!(letter, '\'' | '\\') || letter.is_ascii_control() {
+            parts.extend([format!("CHR({})", u32::from(letter)), String::new()]);
+        } else if let Some(last) = parts.last_mut() {
+            last.push(letter);
+        }
+    }
+    let plain = |(at, part): (usize, String)| match at % 2 {
+        0 => format!("'{part}'"),
+        _ => part,
+    };
+    let parts: Vec<String> = parts.into_iter().enumerate().map(plain).collect();
+    match parts.as_slice() {
+        [only] => only.clone(),
+        parts => format!("CONCAT({})", parts.join(", ")),
+    }
 }
 
 /// A number that no database takes for an integer division or a name.
@@ -105,5 +131,32 @@ fn number(value: f64) -> String {
         text
     } else {
         text + ".0"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_number_has_no_score() {
+        assert_eq!(
+            case(Feature::Frequency, &[1.0, 3.0]),
+            "CASE WHEN frequency <= 1.0 THEN 1 WHEN frequency <= 3.0 THEN 2 WHEN frequency > 3.0 THEN 3 END"
+        );
+        assert_eq!(
+            case(Feature::RecencyDays, &[30.5]),
+            "CASE WHEN recency_days <= 30.5 THEN 2 WHEN recency_days > 30.5 THEN 1 END"
+        );
+    }
+
+    #[test]
+    fn texts_have_nothing_that_a_dialect_escapes() {
+        assert_eq!(string("Key value · 重要"), "'Key value · 重要'");
+        assert_eq!(
+            string("it's \\"),
+            "CONCAT('it', CHR(39), 's ', CHR(92), '')"
+        );
+        assert_eq!(string("a\nb"), "CONCAT('a', CHR(10), 'b')");
     }
 }

@@ -39,6 +39,8 @@ pub struct Wanted {
     pub bands: Option<usize>,
     /// Share of the customers below which a third band is worth nothing.
     pub min_share: f64,
+    /// As-of of the data that the tiers were found in, for cut points between them; none: that of the customers.
+    pub tiers_as_of: Option<String>,
 }
 
 /// Thresholds that were chosen, with the segments that they make.
@@ -115,8 +117,11 @@ pub(super) fn thresholds(
         customers.as_of.text
     );
     let rules = rules.cut_at(("thresholds", &description), [&cuts[0], &cuts[1], &cuts[2]])?;
+    let as_of = wanted.tiers_as_of.as_deref();
+    let as_of = as_of.filter(|_| scheme == "kmeans");
     let toml = rules.to_toml(
         "Made by `tiermill calibrate`; `compare`, `run --rules` and `backtest --against` take it.",
+        as_of.unwrap_or(&customers.as_of.text),
     )?;
     let segments = figures(customers, &cuts, &rules)?;
     let mut cuts = cuts.into_iter();
@@ -209,31 +214,35 @@ fn bands(dimensions: &Dimensions, scheme: &str, wanted: &Wanted) -> Result<(usiz
 fn elbow(dimensions: &Dimensions, scheme: &str, min_share: f64) -> (usize, String) {
     let fit = |bands: usize| {
         let all = dimensions.all().into_iter();
-        let found = all.filter_map(|(_, schemes)| schemes.entry(scheme, bands));
+        // Where there are too few values for so many bands, fewer are cut: the same dimensions are compared.
+        let found = all.filter_map(|(_, schemes)| schemes.entry_up_to(scheme, bands));
         let fits: Vec<f64> = found.map(|entry| entry.gvf).collect();
         let sum: f64 = fits.iter().sum();
         sum / fits.len().max(1) as f64
     };
+    // What is compared is the variance of days, orders and amounts themselves, in which bands of logarithms need not gain.
     let gain = fit(3) - fit(2);
-    let percent = gain * 100.0;
+    let percent = (gain * 100.0).round();
+    let more = if percent < 1.0 {
+        "no more".to_owned()
+    } else {
+        format!("{percent} % more")
+    };
     let [two, three] = [2, 3].map(|bands| thinnest(dimensions, scheme, bands));
     if WORTH_A_BAND <= gain && three < min_share && min_share <= two {
         let thin = three * 100.0;
         (
             2,
             format!(
-                "a third band would explain {percent:.0} % more of the variance, and leave {thin:.2} % of the customers in one"
+                "a third band would explain {more} of the variance, and leave {thin:.2} % of the customers in one"
             ),
         )
     } else if WORTH_A_BAND <= gain {
-        (
-            3,
-            format!("a third band explains {percent:.0} % more of the variance"),
-        )
+        (3, format!("a third band explains {more} of the variance"))
     } else {
         (
             2,
-            format!("a third band would explain {percent:.0} % more of the variance"),
+            format!("a third band would explain {more} of the variance"),
         )
     }
 }

@@ -246,6 +246,9 @@ fn shown(map: &ShownMap) -> String {
     for line in textwrapped(&map.description) {
         let _ = writeln!(text, "{}", plain(&line));
     }
+    if let Some(as_of) = &map.fitted_as_of {
+        let _ = writeln!(text, "Cut points found in data as of {as_of}.");
+    }
     let of_scores = map.is_of_scores() && (1..=3).contains(&map.axes.len());
     if of_scores {
         text += &grid(map);

@@ -143,6 +143,18 @@ impl AsOf {
             Self::Instant(instant) => instant.checked_add_signed(days).map(Self::Instant),
         }
     }
+
+    /// Whether it lies after another moment: as instants where both are, else by what their own clocks show.
+    pub fn is_after(self, other: Self) -> bool {
+        if let (Self::Instant(own), Self::Instant(other)) = (self, other) {
+            return other < own;
+        }
+        let wall = |moment: Self| match moment {
+            Self::Local(wall) => wall,
+            Self::Instant(instant) => instant.naive_local(),
+        };
+        wall(other) < wall(self)
+    }
 }
 
 /// How one feature becomes one column of the matrix.

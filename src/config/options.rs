@@ -304,6 +304,10 @@ pub struct RulesOptions {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Value>,
+    /// Until when the data reached in which cut points were found.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fitted_as_of: Option<Value>,
     /// Cells that no segment takes are reported and not refused.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -332,10 +336,11 @@ pub struct RulesOptions {
 
 impl RulesOptions {
     /// Keys of a rule file.
-    pub(super) const PARTS: [&str; 9] = [
+    pub(super) const PARTS: [&str; 10] = [
         "name",
         "name-zh",
         "description",
+        "fitted-as-of",
         "allow-gaps",
         "allow-overlap",
         "merge-equal",
@@ -344,11 +349,12 @@ impl RulesOptions {
         "rename",
     ];
 
-    fn parts(&mut self) -> [&mut Option<Value>; 9] {
+    fn parts(&mut self) -> [&mut Option<Value>; 10] {
         [
             &mut self.name,
             &mut self.name_zh,
             &mut self.description,
+            &mut self.fitted_as_of,
             &mut self.allow_gaps,
             &mut self.allow_overlap,
             &mut self.merge_equal,

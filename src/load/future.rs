@@ -37,7 +37,7 @@ pub struct Future {
     pub revenue: Vec<i64>,
     /// Decimals of `revenue`.
     pub decimals: u32,
-    /// Customers of the period who are not among the given ones.
+    /// Customers of the period who are not among the given ones: new, or back after a break that is longer than the window.
     pub newcomers: u64,
     /// Their amount, in the same units.
     pub newcomers_revenue: i128,

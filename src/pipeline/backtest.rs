@@ -2,7 +2,8 @@
 //!
 //! In: the settings, T, a horizon. Out: [`Backtested`], and two files where a folder was named.
 //! Invariant: tiers are made by a load with as-of T, which adds up no order at or after T; what came after is read apart,
-//! once the tiers stand. Nothing is written unless a folder is named, and that is opened before the input.
+//! once the tiers stand. Rules that were fitted to later orders are told. Nothing is written unless a folder is named, and
+//! that is opened before the input.
 
 use std::path::PathBuf;
 
@@ -18,7 +19,7 @@ use crate::compare::backtest::{
 };
 use crate::config::{AsOf, Config, Days, Method, RfmConfig};
 use crate::error::{BacktestFault, Error, Result, Warning};
-use crate::load::{Customers, Future, Period, future, load, periods};
+use crate::load::{AsOfMoment, Customers, Future, Period, future, load, periods};
 use crate::rules::{Meaning, RuleSet, quintiles, score};
 use crate::store::LooseFolder;
 
@@ -81,6 +82,7 @@ pub fn backtest(config: &Config, asked: &Asked, observe: Observer<'_>) -> Result
         }
         let mut told = Vec::new();
         let before = contest.before(period, &mut told)?;
+        told.extend(contest.foreknowing(&period.at)?);
         observe(Stage::Tiers);
         let tierings = contest.tierings(&before, &mut told)?;
         keep(&mut warnings, told, (periods.len(), period));
@@ -168,6 +170,21 @@ impl<'a> Contest<'a> {
         let loaded = load(&self.config.input, &rfm)?;
         warnings.extend(loaded.warnings);
         Ok(loaded.customers)
+    }
+
+    /// The rules that say of themselves that their cut points were found in data from T on.
+    fn foreknowing(&self, at: &AsOfMoment) -> Result<Vec<Warning>> {
+        let mut warnings = Vec::new();
+        for rules in &self.rules {
+            if let (Some(known), true) = (&rules.fitted_as_of, rules.knows_beyond(&at.text)?) {
+                let message = format!(
+                    "rules `{}` were fitted to data as of {known}, and are judged from {} on: they know some of what they are judged by, which flatters them; fit them anew with `--as-of {}`",
+                    rules.name, at.text, at.text
+                );
+                warnings.push(Warning::new("rules_from_the_future", message));
+            }
+        }
+        Ok(warnings)
     }
 
     /// Every tiering of these customers.

@@ -17,10 +17,11 @@ use crate::calibrate::{
     Calibration, ClusterRules, Faith, Resampling, Tiered, Wanted, calibrate as cut, cluster_rules,
     sql,
 };
-use crate::config::{Config, Method, Share};
+use crate::config::{Config, Method, Share, parse_moment};
 use crate::error::{Result, Warning};
 use crate::features;
 use crate::load::{Customers, load};
+use crate::rules::Meaning;
 use crate::store::{LooseFolder, Staging, documents_of_runs, read_model};
 use crate::tiers::{Placements, place};
 
@@ -127,14 +128,19 @@ pub fn calibrate(
         bins: BINS,
     };
     let names = names(&model);
+    let wanted = Wanted {
+        tiers_as_of: Some(known_until(&model, customers)?.to_owned()),
+        ..asked.wanted.clone()
+    };
     let calibration = cut(
         customers,
         (&names, &placements.tiers),
         of_rules.as_ref(),
-        (&asked.wanted, resampling),
+        (&wanted, resampling),
     )?;
     let tiered = (&model, &placements, &matrix);
-    let clusters_as_rules = as_rules(customers, tiered, asked.faith)?;
+    let how = (asked.faith, Meaning::of(config));
+    let clusters_as_rules = as_rules(customers, tiered, how)?;
     warnings.extend(thin_bands(&calibration, config.cluster.min_share));
     warnings.extend(doubts(&clusters_as_rules));
     let mut calibrated = Calibrated {
@@ -154,7 +160,7 @@ pub fn calibrate(
 fn as_rules(
     customers: &Customers,
     (model, placements, matrix): (&Model, &Placements, &Array2<f64>),
-    faith: Faith,
+    (faith, meaning): (Faith, Meaning),
 ) -> Result<ClusterRules> {
     let features: Vec<_> = model.features.iter().map(|column| column.name).collect();
     let tiered = Tiered {
@@ -162,8 +168,21 @@ fn as_rules(
         labels: &placements.tiers,
         features: &features,
         matrix: matrix.view(),
+        meaning,
+        as_of: known_until(model, customers)?,
     };
     cluster_rules(customers, &tiered, faith)
+}
+
+/// As-of of the data behind the tiers: a given model may have seen later orders than the customers.
+fn known_until<'a>(model: &'a Model, customers: &'a Customers) -> Result<&'a str> {
+    let own = customers.as_of.text.as_str();
+    let of_model = parse_moment("as_of", &model.as_of)?;
+    Ok(if of_model.is_after(parse_moment("as_of", own)?) {
+        &model.as_of
+    } else {
+        own
+    })
 }
 
 fn write(folder: &LooseFolder, calibrated: &Calibrated) -> Result<Vec<PathBuf>> {

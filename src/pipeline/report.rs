@@ -79,12 +79,18 @@ pub(super) struct Made {
     cells: Cells,
 }
 
+/// Cut points of recency, frequency and monetary.
+type Cuts = [Vec<f64>; 3];
+
 /// Makes the page.
 pub(super) fn make(parts: Parts<'_>) -> Made {
     let model = parts.model;
     let names = model.rules.as_ref().map(|rules| rules.rules.names());
     let segments = parts.segments.zip(names.as_ref());
-    let sets = sets(model);
+    let rules = model.rules.as_ref();
+    let bounds = rules.and_then(|rules| rules.upper_bounds(parts.customers));
+    let scores = scores(model, bounds.as_ref());
+    let sets = sets(model, bounds, scores.as_ref());
     let cuts = cuts(&sets, parts.others.get("thresholds"));
     let cells = Cells::new(Counted {
         customers: parts.customers,
@@ -104,7 +110,7 @@ pub(super) fn make(parts: Parts<'_>) -> Made {
     add("rows", parts.rows);
     add("tiers", parts.document);
     add("monetary", json!(monetary));
-    if let Some(scores) = scores(model) {
+    if let Some(scores) = scores {
         let scores = DIMENSIONS.iter().zip(scores);
         let scores: Map<String, Value> = scores
             .map(|(&name, cuts)| (name.to_owned(), json!(cuts)))
@@ -130,11 +136,9 @@ pub(super) fn make(parts: Parts<'_>) -> Made {
 }
 
 /// Cut points that somebody published, as a list of named sets; the first is what the page begins with, unless it has none.
-fn sets(model: &Model) -> Value {
+fn sets(model: &Model, bounds: Option<Cuts>, scores: Option<&Cuts>) -> Value {
     let mut sets = Vec::new();
-    if let Some(rules) = &model.rules
-        && let Some(bounds) = rules.upper_bounds()
-    {
+    if let (Some(rules), Some(bounds)) = (&model.rules, bounds) {
         sets.push(set("rules", &rules.rules.name, bounds));
     }
     if let Some(breaks) = &model.breaks {
@@ -147,8 +151,8 @@ fn sets(model: &Model) -> Value {
         let cuts = [Feature::RecencyDays, Feature::Frequency, Feature::Monetary].map(of);
         sets.push(set("breaks", "breaks", cuts));
     }
-    if let Some(cuts) = scores(model) {
-        sets.push(set("scores", "scores", cuts));
+    if let Some(cuts) = scores {
+        sets.push(set("scores", "scores", cuts.clone()));
     }
     Value::Array(sets)
 }
@@ -161,22 +165,22 @@ fn method(model: &Model) -> &str {
     }
 }
 
-/// Where the scores of assignments.parquet divide: those of the rules where these score, else quintiles. `None` for nested
-/// scores, which no cut point tells.
-fn scores(model: &Model) -> Option<[Vec<f64>; 3]> {
+/// Where the scores of assignments.parquet divide: at the bounds of the rules where these score, else quintiles. `None` where
+/// the rules have none that tell who has which score.
+fn scores(model: &Model, bounds: Option<&Cuts>) -> Option<Cuts> {
     let usual = &model.scores;
     let mut cuts = [&usual.recency_days, &usual.frequency, &usual.monetary].map(Clone::clone);
-    if let Some(rules) = &model.rules {
-        for (cuts, own) in cuts.iter_mut().zip(rules.upper_bounds()?) {
+    if model.rules.is_some() {
+        for (cuts, own) in cuts.iter_mut().zip(bounds?) {
             if !own.is_empty() {
-                *cuts = own;
+                cuts.clone_from(own);
             }
         }
     }
     Some(cuts)
 }
 
-fn set(id: &str, name: &str, cuts: [Vec<f64>; 3]) -> Value {
+fn set(id: &str, name: &str, cuts: Cuts) -> Value {
     let cuts = cuts.map(|mut cuts| {
         cuts.sort_unstable_by(f64::total_cmp);
         cuts.dedup();
@@ -191,7 +195,7 @@ fn set(id: &str, name: &str, cuts: [Vec<f64>; 3]) -> Value {
 }
 
 /// All cut points of the sets and of thresholds.json, by dimension.
-fn cuts(sets: &Value, thresholds: Option<&Value>) -> [Vec<f64>; 3] {
+fn cuts(sets: &Value, thresholds: Option<&Value>) -> Cuts {
     let floats = |value: &Value| -> Vec<f64> {
         let values = value.as_array().into_iter().flatten();
         values.filter_map(Value::as_f64).collect()

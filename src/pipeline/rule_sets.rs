@@ -55,7 +55,7 @@ pub fn freeze(config: &Config) -> Result<Frozen> {
         customers.as_of.text
     );
     Ok(Frozen {
-        text: fitted.to_toml(&origin)?,
+        text: fitted.to_toml(&origin, &customers.as_of.text)?,
         warnings: [loaded.warnings, fitted.segments(customers)?.warnings].concat(),
     })
 }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::meaning::Meaning;
 use super::set::RuleSet;
@@ -123,7 +123,8 @@ impl RuleSet {
             None => Self::from_table(definition, Path::new("[rules]"))?,
             Some(name) => {
                 let mut table = BuiltIn::find(name)?.table()?;
-                overlay(&mut table, definition);
+                let definition = apart(definition, &table);
+                overlay(&mut table, &definition);
                 Self::from_table(&table, Path::new("[rules]"))?
             }
         };
@@ -133,13 +134,46 @@ impl RuleSet {
     }
 }
 
+/// Whether a table of scores says how to cut, and not only how to change what is cut.
+fn begins_anew(scores: &Table) -> bool {
+    scores.contains_key("method") || scores.contains_key("cuts")
+}
+
+/// A definition in which dimensions with a method of their own say, too, that nothing shifts their cut points, where the map
+/// below says for all dimensions what does and the definition does not say so itself.
+fn apart(definition: &Table, map: &Table) -> Table {
+    let says = |table: &Table, key: &str| {
+        let scores = table.get("scores").and_then(Value::as_table);
+        scores.is_some_and(|scores| scores.contains_key(key))
+    };
+    let usual = [
+        ("offset", Value::Integer(0)),
+        ("side", Value::String("upper-inclusive".to_owned())),
+        ("ties", Value::String("together".to_owned())),
+    ];
+    let shifts = usual.into_iter();
+    let shifts = shifts.filter(|(key, _)| says(map, key) && !says(definition, key));
+    let shifts: Vec<(&str, Value)> = shifts.collect();
+    let mut definition = definition.clone();
+    let scores = definition.get_mut("scores").and_then(Value::as_table_mut);
+    let own = scores.into_iter().flatten().map(|(_, own)| own);
+    for own in own.filter_map(Value::as_table_mut) {
+        if begins_anew(own) {
+            for (key, value) in &shifts {
+                own.entry(*key).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    definition
+}
+
 /// Lays the tables of a definition over those of a map; a dimension with a method of its own begins anew.
 fn overlay(below: &mut Table, over: &Table) {
     for (key, value) in over {
         match (below.get_mut(key), value) {
-            (Some(toml::Value::Table(lower)), toml::Value::Table(upper)) => {
-                if upper.contains_key("method") || upper.contains_key("cuts") {
-                    for stale in ["method", "cuts", "top", "bands", "offset"] {
+            (Some(Value::Table(lower)), Value::Table(upper)) => {
+                if begins_anew(upper) {
+                    for stale in ["method", "cuts", "top", "bands", "offset", "side", "ties"] {
                         lower.remove(stale);
                     }
                 }

@@ -305,25 +305,27 @@ impl FittedRules {
         })
     }
 
-    /// Upper bounds, inclusive, of the bands of R, F and M, whatever side the rules count a cut point to; `None` for nested
-    /// scores, whose cuts depend on the customer.
-    pub fn upper_bounds(&self) -> Option<[Vec<f64>; 3]> {
-        if self.rules.nested {
+    /// Upper bounds, inclusive, of the bands of R, F and M; where the rules count a cut point to the band above it, the
+    /// greatest value of these customers below it. `None` where no bound tells who is in a band: for nested scores, whose
+    /// cuts depend on the customer, and for cuts between customers of one value (`ties = "by-id"`).
+    pub fn upper_bounds(&self, customers: &Customers) -> Option<[Vec<f64>; 3]> {
+        let lists = [0, 1, 2].map(|dimension| self.cuts.of(dimension).map(|lists| &lists.0));
+        let mut cuts = lists.iter().copied().flatten().flatten().flatten();
+        if self.rules.nested || cuts.any(|cut| cut.tie.is_some()) {
             return None;
         }
-        Some([0, 1, 2].map(|dimension| {
-            let below = self.rules.schemes[dimension].side == Side::Lower;
-            let lists = self.cuts.of(dimension).into_iter();
-            let bound = |cut: &Cut| {
-                if below {
-                    cut.value.next_down()
-                } else {
-                    cut.value
+        let mut bounds: [Vec<f64>; 3] = Default::default();
+        for (dimension, bounds) in bounds.iter_mut().enumerate() {
+            let cuts = lists[dimension].into_iter().flatten().flatten();
+            bounds.extend(cuts.map(|cut| cut.value));
+            if self.rules.schemes[dimension].side == Side::Lower {
+                let values = raw(customers, FEATURES[dimension]).ok()?;
+                for cut in bounds {
+                    *cut = below(&values, *cut);
                 }
-            };
-            let cuts = lists.flat_map(|lists| lists.0.iter().flatten());
-            cuts.map(bound).collect()
-        }))
+            }
+        }
+        Some(bounds)
     }
 
     /// Whether there is a list of cut points for each score that is needed, as long as its bands ask for.
@@ -427,6 +429,12 @@ impl FittedRules {
             lists => format!("{} lists", lists.len()),
         }
     }
+}
+
+/// The greatest value below a cut point; the next number where there is none.
+fn below(values: &[f64], cut: f64) -> f64 {
+    let values = values.iter().copied().filter(|&value| value < cut);
+    values.reduce(f64::max).unwrap_or_else(|| cut.next_down())
 }
 
 /// The values of all customers along an axis.

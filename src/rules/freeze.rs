@@ -13,12 +13,18 @@ use super::set::{DIMENSIONS, RuleSet};
 use crate::error::{Error, Result};
 
 impl FittedRules {
-    /// A rule file with `fixed` cut points, with a comment on where they come from.
+    /// A rule file with `fixed` cut points, with a comment on where they come from and `fitted-as-of`: until when the data
+    /// reached in which those were found that were not given.
     ///
     /// # Errors
     /// None that is known: every value came from TOML.
-    pub fn to_toml(&self, origin: &str) -> Result<String> {
-        let text = toml::to_string_pretty(&self.frozen()).map_err(|error| Error::BadValue {
+    pub fn to_toml(&self, origin: &str, as_of: &str) -> Result<String> {
+        let mut table = self.frozen();
+        if !self.is_frozen() && !self.rules.knows_beyond(as_of)? {
+            let text = Value::String(as_of.to_owned());
+            table.insert("fitted-as-of".to_owned(), text);
+        }
+        let text = toml::to_string_pretty(&table).map_err(|error| Error::BadValue {
             key: "rules".to_owned(),
             found: error.to_string(),
             expected: "values that TOML can hold".to_owned(),
@@ -79,7 +85,8 @@ impl FittedRules {
     /// Whether the cut points were given and not found.
     pub fn is_frozen(&self) -> bool {
         (0..3).all(|index| {
-            let given = matches!(self.rules.schemes[index].method, Method::Fixed(_));
+            let scheme = &self.rules.schemes[index];
+            let given = matches!(scheme.method, Method::Fixed(_)) && scheme.halve.is_none();
             given || self.cuts.of(index).is_none()
         })
     }

@@ -13,13 +13,14 @@ use super::meaning::Meaning;
 use super::scheme::{Cut, KEYS as SCHEME_KEYS, Method, Scheme, check_common};
 use super::segment::{Segment, SegmentName, check_first_orders, check_names, rename, segments};
 use super::table::{At, shortened};
-use crate::config::is_config_key;
+use crate::config::{is_config_key, parse_moment};
 use crate::error::{Result, RuleFault};
 
-const TOP_KEYS: [&str; 9] = [
+const TOP_KEYS: [&str; 10] = [
     "name",
     "name-zh",
     "description",
+    "fitted-as-of",
     "allow-gaps",
     "allow-overlap",
     "merge-equal",
@@ -55,6 +56,8 @@ pub struct RuleSet {
     pub name: String,
     pub(super) name_zh: Option<String>,
     pub(super) description: String,
+    /// As-of of the data in which its cut points were found, where it says so.
+    pub fitted_as_of: Option<String>,
     /// Recency, frequency, monetary.
     pub(super) schemes: [Scheme; 3],
     /// F is scored among the customers of one R, and M among those of one R and F.
@@ -159,6 +162,7 @@ impl RuleSet {
                 .unwrap_or_else(|| stem.unwrap_or("rules".into()).into_owned()),
             name_zh: at.text(table, "name-zh")?,
             description: at.text(table, "description")?.unwrap_or_default(),
+            fitted_as_of: fitted_as_of(table, &at)?,
             schemes,
             nested,
             weights,
@@ -180,6 +184,18 @@ impl RuleSet {
     #[must_use]
     pub fn under(self, meaning: Meaning) -> Self {
         Self { meaning, ..self }
+    }
+
+    /// Whether its cut points were found in data that reaches beyond a moment, as far as it says.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`](crate::Error::BadValue) for what is no moment.
+    pub fn knows_beyond(&self, moment: &str) -> Result<bool> {
+        const KEY: &str = "fitted-as-of";
+        let Some(own) = &self.fitted_as_of else {
+            return Ok(false);
+        };
+        Ok(parse_moment(KEY, own)?.is_after(parse_moment(KEY, moment)?))
     }
 
     /// Names of the segments, in order.
@@ -273,6 +289,22 @@ impl<'de> Deserialize<'de> for RuleSet {
         let table = Table::deserialize(deserializer)?;
         Self::from_table(&table, Path::new("rules")).map_err(serde::de::Error::custom)
     }
+}
+
+/// `fitted-as-of`, a date or a text.
+fn fitted_as_of(table: &Table, at: &At<'_>) -> Result<Option<String>> {
+    const KEY: &str = "fitted-as-of";
+    let text = match table.get(KEY) {
+        Some(Value::Datetime(moment)) => Some(moment.to_string()),
+        _ => at.text(table, KEY)?,
+    };
+    if let Some(text) = &text
+        && parse_moment(KEY, text).is_err()
+    {
+        let expected = "a date or time, as in `2024-01-31`";
+        return Err(at.wrong(KEY, format!("`{text}`"), expected));
+    }
+    Ok(text)
 }
 
 fn schemes(scores: &Table, at: &At<'_>) -> Result<[Scheme; 3]> {

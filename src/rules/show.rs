@@ -20,6 +20,9 @@ pub struct ShownMap {
     pub name_zh: Option<String>,
     /// Where it comes from, in words.
     pub description: String,
+    /// As-of of the data in which its cut points were found, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fitted_as_of: Option<String>,
     /// The proof.
     #[serde(flatten)]
     pub proof: Proof,
@@ -75,6 +78,7 @@ impl RuleSet {
             name: self.name.clone(),
             name_zh: self.name_zh.clone(),
             description: self.description.clone(),
+            fitted_as_of: self.fitted_as_of.clone(),
             proof: self.proof()?,
             list,
             axes: grid.axes.iter().map(|axis| axis.quantity.key()).collect(),

@@ -12,7 +12,7 @@ mod profile;
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Bands, Clustering, Placer, Shape};
+use crate::cluster::{Clustering, Placer, Shape};
 use crate::config::{ClusterConfig, Feature, TiersConfig};
 use crate::error::{Error, Result, Warning};
 use crate::features::{Fitted, raw};
@@ -76,21 +76,16 @@ pub fn rank(
         clustering,
         order: &order,
     };
-    let codes = match &clustering.shape {
+    let (codes, n_bands) = match &clustering.shape {
         Shape::Bands(grid) => {
-            let names: Vec<Feature> = columns.iter().map(|column| column.name).collect();
-            order
-                .iter()
-                .map(|&cell| band_code(grid, cell, &names))
-                .collect()
+            let features: Vec<Feature> = columns.iter().map(|column| column.name).collect();
+            let codes = order.iter().map(|&cell| band_code(grid, cell, &features));
+            (codes.collect(), naming::band_counts(grid, &features))
         }
         Shape::Centroids | Shape::Mixture(_) => {
-            naming::codes(customers, columns, matrix, &centroids, &members)?
+            let codes = naming::codes(customers, columns, matrix, &centroids, &members)?;
+            (codes, [2; 3])
         }
-    };
-    let n_bands = match &clustering.shape {
-        Shape::Bands(grid) => grid.columns.iter().map(Bands::len).max().unwrap_or(1),
-        Shape::Centroids | Shape::Mixture(_) => 2,
     };
     let names = naming::names(&codes, columns, &centroids, (n_bands, tiers_config))?;
     let tiers = codes

@@ -81,25 +81,38 @@ pub fn band_code(grid: &BandGrid, cell: usize, columns: &[Feature]) -> String {
         .concat()
 }
 
-/// The name of a cell of a grid with more than two bands, in both languages.
-fn band_name(code: &str, n_bands: usize) -> (String, String) {
-    const THREE: [(&str, &str); 3] = [("low", "低"), ("mid", "中"), ("high", "高")];
+/// The name of a cell of a grid with more than two bands, in both languages. A dimension that is not cut says nothing.
+fn band_name(code: &str, n_bands: [usize; 3]) -> (String, String) {
+    const LOW: (&str, &str) = ("low", "低");
+    const MID: (&str, &str) = ("mid", "中");
+    const HIGH: (&str, &str) = ("high", "高");
     let dimensions = [("R", "近度"), ("F", "频次"), ("M", "金额")];
     let digits = code.chars().filter_map(|digit| digit.to_digit(10));
-    let (english, chinese): (Vec<String>, Vec<String>) = dimensions
-        .iter()
-        .zip(digits)
-        .map(|((en, zh), digit)| match THREE.get(digit as usize) {
-            Some((word, word_zh)) if n_bands == THREE.len() => {
-                (format!("{en} {word}"), format!("{zh}{word_zh}"))
-            }
-            _ => (
-                format!("{en} {} of {n_bands}", digit + 1),
-                format!("{zh}{}级", digit + 1),
-            ),
+    let parts = dimensions.iter().zip(n_bands).zip(digits);
+    let (english, chinese): (Vec<String>, Vec<String>) = parts
+        .filter(|&((_, n), _)| 1 < n)
+        .map(|(((en, zh), n), digit)| {
+            let (word, word_zh) = match (n, digit) {
+                (2 | 3, 0) => LOW,
+                (3, 1) => MID,
+                (2, 1) | (3, 2) => HIGH,
+                _ => {
+                    let place = digit + 1;
+                    return (format!("{en} {place} of {n}"), format!("{zh}{place}级"));
+                }
+            };
+            (format!("{en} {word}"), format!("{zh}{word_zh}"))
         })
         .unzip();
     (english.join(" · "), chinese.join(" · "))
+}
+
+/// How many bands each of R, F and M has in a grid; 1 where it is not cut.
+pub(super) fn band_counts(grid: &BandGrid, columns: &[Feature]) -> [usize; 3] {
+    [Feature::RecencyDays, Feature::Frequency, Feature::Monetary].map(|feature| {
+        let column = columns.iter().position(|&column| column == feature);
+        column.map_or(1, |column| grid.columns[column].len())
+    })
 }
 
 fn transformed_means(
@@ -120,12 +133,12 @@ fn transformed_means(
     Ok((members.means(&values), all))
 }
 
-/// English and Chinese name of each tier, of codes with so many bands a digit.
+/// English and Chinese name of each tier, of codes with so many bands for R, F and M.
 pub(super) fn names(
     codes: &[String],
     columns: &[Fitted],
     centroids: &Array2<f64>,
-    (n_bands, config): (usize, &TiersConfig),
+    (n_bands, config): ([usize; 3], &TiersConfig),
 ) -> Result<Vec<(String, String)>> {
     for (key, names) in [
         ("tier-names", &config.names),
@@ -138,7 +151,7 @@ pub(super) fn names(
         }
     }
     let built_in = |code: &str| match SEGMENTS.iter().find(|(known, _, _)| *known == code) {
-        Some((_, english, chinese)) if n_bands <= 2 => {
+        Some((_, english, chinese)) if n_bands.iter().all(|&n| n <= 2) => {
             ((*english).to_owned(), (*chinese).to_owned())
         }
         _ => band_name(code, n_bands),
@@ -310,6 +323,24 @@ mod tests {
         ] {
             assert_eq!(chinese(feature), expected);
         }
+    }
+
+    #[test]
+    fn bands_are_named_by_how_many_their_own_dimension_has() {
+        let name = |code, n_bands| band_name(code, n_bands);
+        let both = |english: &str, chinese: &str| (english.to_owned(), chinese.to_owned());
+        assert_eq!(
+            name("212", [3, 2, 3]),
+            both("R high · F high · M high", "近度高 · 频次高 · 金额高")
+        );
+        assert_eq!(
+            name("101", [3, 2, 4]),
+            both("R mid · F low · M 2 of 4", "近度中 · 频次低 · 金额2级")
+        );
+        assert_eq!(
+            name("200", [3, 1, 3]),
+            both("R high · M low", "近度高 · 金额低")
+        );
     }
 
     #[test]

@@ -225,13 +225,12 @@ fn segments_are_ranked_by_what_they_brought_before() {
     let by_worth = by_past(&tiering, &[1, 2, 90, 10, 20, 30]);
     assert_eq!(by_worth.tiers, ["rich", "middling", "poor"]);
     assert_eq!(by_worth.labels, [2, 2, 0, 1, 1, 1]);
-    // What knows its order keeps it, whatever was paid.
+    // Tiers that have ranks are measured by the same yardstick.
     let known = Tiering {
         ranked: true,
         ..tiering
     };
-    let by_rank = by_past(&known, &[1, 2, 90, 10, 20, 30]);
-    assert_eq!(by_rank.tiers, ["poor", "rich", "middling"]);
+    assert_eq!(by_past(&known, &[1, 2, 90, 10, 20, 30]), by_worth);
 }
 
 #[test]
@@ -291,7 +290,7 @@ fn identical_tierings_differ_by_nothing_at_all() {
         );
         assert_eq!(
             (found.verdict.as_str(), &found.better),
-            ("no difference", &None)
+            ("not distinguishable", &None)
         );
     }
     let own = &told.tierings[0].intervals;
@@ -567,6 +566,78 @@ fn what_came_after_is_net_of_refunds_and_newcomers_are_counted_apart() {
         .into_no_null_iter()
         .collect();
     assert_eq!(orders[..4], [0, 1, 0, 0]);
+}
+
+#[test]
+fn rules_that_were_fitted_to_the_future_are_told() {
+    let work = Workdir::new();
+    let rows = [past(), march()].concat();
+    let rules = |as_of: &str| {
+        format!(
+            "name = 'own'\n{as_of}\n[[segments]]\nname = 'big'\nmonetary = '> 100'\n[[segments]]\nname = 'small'\notherwise = true\n"
+        )
+    };
+    let told = |as_of: &str, flags: &str| {
+        work.write("own.toml", rules(as_of));
+        let told = document(&ask(&work, &rows, &format!("--k 2 --format json {flags}")).success());
+        let all = told["warnings"].as_array().unwrap().iter();
+        let found = all.filter(|one| one["code"] == "rules_from_the_future");
+        found.map(|one| one["message"].clone()).collect::<Vec<_>>()
+    };
+    for unmarked in [
+        "",
+        "fitted-as-of = '2024-03-01'",
+        "fitted-as-of = 2024-02-01",
+    ] {
+        assert_eq!(told(unmarked, "--against own.toml"), Vec::<Value>::new());
+    }
+    let message = "rules `own` were fitted to data as of 2024-04-01, and are judged from 2024-03-01T00:00:00 on: \
+                   they know some of what they are judged by, which flatters them; fit them anew with `--as-of 2024-03-01T00:00:00`";
+    let late = "fitted-as-of = '2024-04-01'";
+    assert_eq!(told(late, "--against own.toml"), [message]);
+    assert_eq!(told(late, "--rules own.toml"), [message]);
+    // Each fold has its own T.
+    let folds = told(
+        "fitted-as-of = '2024-03-01'",
+        "--against own.toml --folds 2",
+    );
+    assert_eq!(folds.len(), 1, "{folds:?}");
+    assert!(
+        folds[0]
+            .as_str()
+            .unwrap()
+            .starts_with("at 2024-01-30: rules `own`"),
+        "{folds:?}"
+    );
+    // Frozen on all of the data, or on what came before.
+    let freeze = |flags: &str| {
+        let flags =
+            format!("--input orders.parquet {COLUMNS} --rules eight --to frozen.toml {flags}");
+        std::fs::remove_file(work.join("frozen.toml")).ok();
+        work.tiermill(&format!("rules freeze {flags}")).success();
+        told("", "--against frozen.toml").len()
+    };
+    assert_eq!(freeze("--quiet"), 1);
+    assert_eq!(freeze("--quiet --as-of 2024-03-01"), 0);
+    let shown = work.tiermill("maps frozen.toml").success().stdout;
+    assert!(
+        shown.contains("Cut points found in data as of 2024-03-01T00:00:00."),
+        "{shown}"
+    );
+}
+
+#[test]
+fn who_has_no_tier_is_not_called_new() {
+    let work = Workdir::new();
+    let mut rows = [past(), march()].concat();
+    rows.push(("back".to_owned(), "2024-01-02".to_owned(), 10.0));
+    rows.push(("back".to_owned(), "2024-03-20".to_owned(), 10.0));
+    let ran = ask(&work, &rows, "--k 2 --window 30d").success();
+    let answer = ran.answer();
+    assert!(
+        answer.contains("No tier") && !answer.contains("ewcomer"),
+        "{answer}"
+    );
 }
 
 #[test]

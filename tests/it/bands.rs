@@ -250,6 +250,27 @@ fn a_band_of_nearly_everybody_and_bands_that_are_missing_are_said_aloud() {
 }
 
 #[test]
+fn the_better_of_two_bands_is_the_high_one_beside_three_of_others() {
+    let rows = mostly_once(200).into_iter().zip(0..);
+    let rows: Vec<(f64, i64, f64)> = rows
+        .map(|(row, i)| (row.0, if i % 3 == 0 { 9 } else { 1 }, row.2))
+        .collect();
+    let work = run_ready(&rows, "--bands 3");
+    for tier in work.json("tiers.json")["tiers"].as_array().unwrap() {
+        let texts = ["code", "name", "name_zh"].map(|key| tier[key].as_str().unwrap());
+        let [code, name, chinese] = texts;
+        let (word, word_zh) = match &code[1..2] {
+            "1" => (" F high ", "频次高"),
+            _ => (" F low ", "频次低"),
+        };
+        assert!(
+            name.contains(word) && chinese.contains(word_zh),
+            "{texts:?}"
+        );
+    }
+}
+
+#[test]
 fn few_customers_leave_tiers_empty_and_they_are_listed() {
     let rows = [(1.0, 9, 900.0), (2.0, 8, 800.0), (300.0, 1, 10.0)];
     let work = run_ready(&rows, "");

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tiermill::calibrate::{
     Calibration, ClusterRules, Entry, Faith, Resampling, Tiered, Wanted, calibrate, cluster_rules,
 };
-use tiermill::config::Feature;
+use tiermill::config::{Feature, Recency};
 use tiermill::features::raw;
 use tiermill::load::Customers;
-use tiermill::rules::{FittedRules, RuleSet};
+use tiermill::rules::{FittedRules, Meaning, RuleSet};
 use tiermill::tiers::Tier;
 
 use crate::support::{
@@ -374,6 +374,16 @@ fn tiers(k: usize) -> Vec<Tier> {
 }
 
 fn faithful(customers: &Customers, labels: &[u32], k: usize, fidelity: f64) -> ClusterRules {
+    let usual = Meaning::default();
+    faithful_under(usual, customers, labels, (k, fidelity))
+}
+
+fn faithful_under(
+    meaning: Meaning,
+    customers: &Customers,
+    labels: &[u32],
+    (k, fidelity): (usize, f64),
+) -> ClusterRules {
     let matrix = Array2::from_shape_fn((customers.len(), 1), |(row, _)| {
         customers.monetary[row].ln_1p()
     });
@@ -382,6 +392,8 @@ fn faithful(customers: &Customers, labels: &[u32], k: usize, fidelity: f64) -> C
         labels,
         features: &[Feature::Monetary],
         matrix: matrix.view(),
+        meaning,
+        as_of: "2024-06-30",
     };
     cluster_rules(customers, &tiered, Faith { fidelity, most: 24 }).unwrap()
 }
@@ -414,6 +426,27 @@ fn two_thresholds_are_found_again() {
         .collect();
     assert_eq!(rest, ["last ordered over 4 days ago, and spent up to 60"]);
     assert_eq!(found.unreached, Vec::<String>::new());
+}
+
+#[test]
+fn thresholds_of_fractions_of_days_are_proven_as_what_they_are() {
+    // Nobody could lie between 0.4 and 0.7 days if days were whole.
+    let rows: Vec<(f64, i64, f64)> = (0..300_i32)
+        .map(|i| (f64::from(i % 10) / 10.0, 1 + i64::from(i % 3), 10.0))
+        .collect();
+    let labels: Vec<u32> = (rows.iter())
+        .map(|row| u32::from(!(0.4 < row.0 && row.0 <= 0.7)))
+        .collect();
+    let exact = Meaning {
+        recency: Recency::Exact,
+        ..Meaning::default()
+    };
+    let found = faithful_under(exact, &customers(&rows), &labels, (2, 1.0));
+    assert_eq!(found.fidelity, 1.0);
+    assert_eq!(found.rules[0].bounds[0].1.up_to, Some(0.7));
+    let rules = RuleSet::read(&found.toml, "clusters.toml".as_ref()).unwrap();
+    assert_eq!(rules.fitted_as_of.as_deref(), Some("2024-06-30"));
+    assert!(rules.under(exact).proof().unwrap().is_whole());
 }
 
 /// Who is in which tier by the rule file.
@@ -507,6 +540,16 @@ fn told(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
+/// Warnings of one code.
+fn told_warnings(ran: &Ran, code: &str) -> Vec<String> {
+    let document = told(ran);
+    let all = document["warnings"].as_array().unwrap().iter();
+    let of_code = all.filter(|one| one["code"] == code);
+    of_code
+        .map(|one| one["message"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// Customers by name of a column of assignments.
 fn sizes(work: &Workdir, run: &str, column: &str) -> Vec<(String, u64)> {
     let table = read(&work.join(run).join("current/assignments.parquet"));
@@ -583,7 +626,14 @@ fn rule_files_are_taken_by_run_compare_and_backtest_and_give_the_counts_told() {
     work.tiermill(&format!("compare clusters told/thresholds.toml {flags}"))
         .success();
     let flags = flags.replace("--as-of 1998-07-01 ", "");
-    work.tiermill(&format!("backtest --at 1998-01-01 --horizon 90d {flags} --against told/thresholds.toml told/clusters.toml --resamples 100")).success();
+    let ran = work.tiermill(&format!("backtest --at 1998-01-01 --horizon 90d {flags} --against told/thresholds.toml told/clusters.toml --resamples 100 --format json")).success();
+    // They were fitted to what came after, too.
+    let warnings = told_warnings(&ran, "rules_from_the_future");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert_eq!(
+        warnings[0],
+        "rules `thresholds` were fitted to data as of 1998-07-01T00:00:00, and are judged from 1998-01-01T00:00:00 on: they know some of what they are judged by, which flatters them; fit them anew with `--as-of 1998-01-01T00:00:00`"
+    );
     let query = std::fs::read_to_string(work.join("told/thresholds.sql")).unwrap();
     assert!(
         query.contains("AS r_score") && query.contains("AS tier_by_rules"),
@@ -625,6 +675,30 @@ fn a_band_of_hardly_anybody_is_told() {
         "{message}"
     );
     assert!(message.contains("frequency over "), "{message}");
+}
+
+#[test]
+fn a_dimension_of_two_values_counts_for_two_bands_and_for_three() {
+    // Even values: two bands explain 75 %, three 89 %. One or two orders: two bands explain all, and there is no third.
+    let rows: Vec<(f64, i64, f64)> = (0..100_i32)
+        .map(|i| (f64::from(i), 1 + i64::from(i % 2), f64::from(i)))
+        .collect();
+    let wanted = Wanted {
+        scheme: Some("natural-breaks".to_owned()),
+        ..Wanted::default()
+    };
+    let customers = customers(&rows);
+    let labels = (names(1), vec![0; 100]);
+    let found = calibrate(
+        &customers,
+        (&labels.0, &labels.1),
+        None,
+        (&wanted, RESAMPLING),
+    );
+    assert_eq!(
+        found.unwrap().thresholds.why,
+        "a third band would explain 9 % more of the variance"
+    );
 }
 
 #[test]

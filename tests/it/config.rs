@@ -62,12 +62,13 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("rejected-cap", "0", "5"),
 ];
 /// Keys that no flag can hold, since they are tables.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 18] = [
     "map",
     "file",
     "name",
     "name-zh",
     "description",
+    "fitted-as-of",
     "allow-gaps",
     "allow-overlap",
     "merge-equal",

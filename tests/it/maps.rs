@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tiermill::config::{Monetary, Recency};
 use tiermill::load::Customers;
-use tiermill::rules::{BUILT_IN, Meaning, RuleSet};
+use tiermill::rules::{BUILT_IN, CutLists, Meaning, RuleSet};
 
 use crate::support::{Workdir, customers};
 
@@ -226,6 +226,47 @@ proptest! {
         prop_assert_eq!(&proof.unreachable, &never, "{}", text(&segments));
         prop_assert_eq!(proof.mece, !nobody && !several && never.is_empty());
     }
+}
+
+#[test]
+fn cut_points_that_are_given_are_not_shifted_by_a_map() {
+    let people = customers(&[
+        (1.0, 1, 40.0),
+        (9.0, 2, 50.0),
+        (50.0, 3, 51.0),
+        (90.0, 9, 500.0),
+    ]);
+    let scored = |definition: &str| {
+        let definition = format!("merge-equal = true\n{definition}");
+        let meaning = Meaning::default();
+        let rules = RuleSet::of_config(Some("rfm-r-0.3"), &definition.parse().unwrap(), meaning);
+        let fitted = rules.unwrap().fit(&people).unwrap();
+        let cuts = |lists: &Option<CutLists>| lists.as_ref().unwrap().values()[0].clone();
+        let scores = fitted.segments(&people).unwrap().scores.monetary;
+        (
+            cuts(&fitted.cuts.recency_days),
+            cuts(&fitted.cuts.monetary),
+            scores,
+        )
+    };
+    let (usual, shifted, _) = scored("");
+    let own = "[scores.monetary]\ncuts = [50, 100, 200, 400]";
+    let (recency, monetary, scores) = scored(own);
+    assert_eq!(monetary, [50.0, 100.0, 200.0, 400.0]);
+    assert_eq!(scores, [1, 1, 2, 5], "50 lies on the cut point, and below");
+    assert_eq!(recency, usual, "the others are cut as the map has it");
+    // What was said for all dimensions holds, and what was said for this one before it.
+    let (_, monetary, scores) = scored(&format!(
+        "[scores]\nside = 'lower-inclusive'\noffset = 2\n{own}"
+    ));
+    assert_eq!(monetary, [52.0, 102.0, 202.0, 402.0]);
+    assert_eq!(scores, [1, 1, 1, 5]);
+    let (_, monetary, scores) = scored(&format!("{own}\nside = 'lower-inclusive'\noffset = -1"));
+    assert_eq!(monetary, [49.0, 99.0, 199.0, 399.0]);
+    assert_eq!(scores, [1, 2, 2, 5]);
+    // A change without a method of its own stays on the map's.
+    let (_, monetary, _) = scored("[scores.monetary]\nbands = 5");
+    assert_eq!(monetary, shifted);
 }
 
 #[test]

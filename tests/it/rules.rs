@@ -210,7 +210,11 @@ fn ids_of_digits_are_ranked_as_numbers() {
         fitted.segments(&people).unwrap().scores.frequency,
         [1, 2, 2, 1]
     );
-    let frozen = RuleSet::parse(&fitted.to_toml("frozen").unwrap(), Path::new("r.toml")).unwrap();
+    let frozen = RuleSet::parse(
+        &fitted.to_toml("frozen", "2024-01-31").unwrap(),
+        Path::new("r.toml"),
+    )
+    .unwrap();
     let again = frozen.fit(&people).unwrap().segments(&people).unwrap();
     assert_eq!(again.scores.frequency, [1, 2, 2, 1]);
 }
@@ -244,7 +248,11 @@ fn nested_scores_are_cut_among_the_customers_of_one_score_before() {
         fitted.cuts.frequency.as_ref().unwrap().values(),
         [[1.5], [15.0]]
     );
-    let frozen = RuleSet::parse(&fitted.to_toml("frozen").unwrap(), Path::new("r.toml")).unwrap();
+    let frozen = RuleSet::parse(
+        &fitted.to_toml("frozen", "2024-01-31").unwrap(),
+        Path::new("r.toml"),
+    )
+    .unwrap();
     assert_eq!(frozen.fit(&people).unwrap().cuts, fitted.cuts);
 }
 
@@ -462,7 +470,7 @@ fn frozen_rules_are_the_same_tomorrow() {
         let rules = RuleSet::built_in(built_in.name).unwrap();
         let fitted = rules.fit(&people).unwrap();
         assert!(!fitted.is_frozen());
-        let text = fitted.to_toml("Frozen by a test.").unwrap();
+        let text = fitted.to_toml("Frozen by a test.", "2024-01-31").unwrap();
         let frozen = RuleSet::parse(&text, Path::new("frozen.toml"))
             .unwrap_or_else(|error| panic!("{text}: {error}"));
         // Other customers: their own cut points would be others.
@@ -485,6 +493,83 @@ fn frozen_rules_are_the_same_tomorrow() {
         let json = serde_json::to_string(&fitted).unwrap();
         assert_eq!(serde_json::from_str::<FittedRules>(&json).unwrap(), fitted);
     }
+}
+
+#[test]
+fn a_rule_file_says_until_when_the_data_of_its_cut_points_reached() {
+    let rest = "[[segments]]\nname = 'all'\nm = '>= 1'";
+    let read = |text: &str| RuleSet::parse(&format!("{text}\n{rest}"), Path::new("r.toml"));
+    let people = customers(&[(1.0, 1, 1.0), (2.0, 2, 2.0), (3.0, 3, 3.0)]);
+    let frozen = |text: &str, as_of: &str| {
+        let text = read(text).unwrap().fit(&people).unwrap();
+        let text = text.to_toml("frozen", as_of).unwrap();
+        let rules = RuleSet::parse(&text, Path::new("r.toml")).unwrap();
+        rules.fitted_as_of
+    };
+    let day = |day: &str| Some(day.to_owned());
+    let found = "[scores]\nmethod = 'mean'";
+    assert_eq!(frozen(found, "2024-01-31"), day("2024-01-31"));
+    // Given cut points know nothing of this data; what they say of themselves stays.
+    let given = "[scores.monetary]\ncuts = [2]";
+    assert_eq!(frozen(given, "2024-01-31"), None);
+    let said = "fitted-as-of = 2024-03-01";
+    assert_eq!(
+        frozen(&format!("{said}\n{given}"), "2024-01-31"),
+        day("2024-03-01")
+    );
+    assert_eq!(
+        frozen(&format!("{said}\n{given}"), "2024-04-01"),
+        day("2024-03-01")
+    );
+    // Which of them halves the customers was found.
+    let halved = format!("{given}\nhalve-at = 'mean'");
+    assert_eq!(frozen(&halved, "2024-01-31"), day("2024-01-31"));
+    // Of both the later.
+    assert_eq!(
+        frozen(&format!("{said}\n{found}"), "2024-01-31"),
+        day("2024-03-01")
+    );
+    assert_eq!(
+        frozen(&format!("{said}\n{found}"), "2024-04-01"),
+        day("2024-04-01")
+    );
+    let rules = read(said).unwrap();
+    assert_eq!(rules, read("").unwrap(), "it changes nothing that they do");
+    for (moment, beyond) in [
+        ("2024-02-29T23:59:59", true),
+        ("2024-03-01", false),
+        ("2024-02-29T23:00:00-05:00", true),
+        ("2024-03-01T00:00:00+08:00", false),
+    ] {
+        assert_eq!(rules.knows_beyond(moment).unwrap(), beyond, "{moment}");
+    }
+    let error = read("fitted-as-of = 'spring'").unwrap_err();
+    assert_snapshot!(error, @"`r.toml`: `fitted-as-of` in the rules is `spring`, expected a date or time, as in `2024-01-31`");
+}
+
+#[test]
+fn upper_bounds_are_true_of_the_customers() {
+    let people = customers(&[
+        (10.0, 1, 5.0),
+        (20.0, 1, 7.25),
+        (30.0, 3, 10.0),
+        (40.0, 4, 20.0),
+    ]);
+    let bounds = |scores: &str| {
+        let text =
+            format!("[scores]\n{scores}\n[[segments]]\nname = 'all'\nf = '>= 1'\nm = '>= 1'");
+        let rules = RuleSet::parse(&text, Path::new("r.toml")).unwrap();
+        rules.fit(&people).unwrap().upper_bounds(&people)
+    };
+    let own = "frequency = { cuts = [2] }\nmonetary = { cuts = [10, 15.5] }";
+    assert_eq!(bounds(own), Some([vec![], vec![2.0], vec![10.0, 15.5]]));
+    // Whoever has 2 orders or 10 would be above: the last below have 1 and 7.25.
+    assert_eq!(
+        bounds(&format!("side = 'lower-inclusive'\n{own}")),
+        Some([vec![], vec![1.0], vec![7.25, 10.0]])
+    );
+    // Among customers of one order no number of orders tells who is below.
+    assert_eq!(bounds("bands = 2\nties = 'by-id'"), None);
 }
 
 /// Cut points of the reference file, by pandas and an exhaustive search, against those of a scheme.
@@ -1097,7 +1182,11 @@ fn a_frozen_file_is_accepted_even_where_its_cut_points_rule_a_segment_out() {
         "before the data is seen it can be"
     );
     let people = customers(&[(1.0, 1, 1.0), (2.0, 1, 1.0), (3.0, 1, 1.0)]);
-    let frozen = rules.fit(&people).unwrap().to_toml("frozen").unwrap();
+    let frozen = rules
+        .fit(&people)
+        .unwrap()
+        .to_toml("frozen", "2024-01-31")
+        .unwrap();
     let frozen = RuleSet::parse(&frozen, Path::new("frozen.toml")).unwrap();
     assert_eq!(frozen.proof().unwrap().unreachable, ["good and old"]);
 }

@@ -109,8 +109,22 @@ def intervals(checks, found, sides, seed):
         width = difference["high"] - difference["low"]
         checks.that(f"{what}: interval", abs(width / (2 * 1.6449 * np.std(gaps)) - 1) < 0.2, f"{width} against {2 * 1.6449 * np.std(gaps)}")
         none = difference["low"] <= 0 <= difference["high"]
-        better = "no difference" if none else f"{a if 0 < difference['low'] else b} is better"
+        better = "not distinguishable" if none else f"{a if 0 < difference['low'] else b} is better"
         checks.equal(f"{what}: verdict", difference["verdict"], better)
+
+
+def foreknowledge(checks, folder):
+    """Rules that were fitted to all orders are told from those that were fitted to the orders before T."""
+    ask = ["--input", str(DATA), *FLAGS[: FLAGS.index("--against")], "--resamples", "100", "--quiet"]
+    for as_of, told in ((None, True), (str(AT), False)):
+        name = as_of or "all"
+        tiermill(folder, "calibrate", *ask, "--out", name, *(["--as-of", as_of] if as_of else []))
+        for file in ("clusters.toml", "thresholds.toml"):
+            out = f"{name}-{file}"
+            tiermill(folder, "backtest", *ask, "--at", str(AT), "--horizon", f"{HORIZON}d", "--against", f"{name}/{file}", "--out", out)
+            warnings = json.loads((folder / out / "backtest.json").read_text(encoding="utf-8"))["warnings"]
+            found = [warning for warning in warnings if warning["code"] == "rules_from_the_future"]
+            checks.equal(f"{file} as of {name} knows what it is judged by", len(found), int(told))
 
 
 def main():
@@ -121,6 +135,7 @@ def main():
         tiermill(folder, *ask, "--at", str(AT), "--horizon", f"{HORIZON}d", "--out", "one")
         tiermill(folder, *ask, "--at", "1998-04-02", "--horizon", "90d", "--folds", "2", "--resamples", "100", "--out", "two")
         one, two = (json.loads((folder / out / "backtest.json").read_text(encoding="utf-8")) for out in ("one", "two"))
+        checks.group("foreknowledge", foreknowledge, folder)
         told, stacked = (pl.read_parquet(folder / out / "backtest.parquet") for out in ("one", "two"))
     checks.equal("folds", [fold["at"][:10] for fold in two["folds"]], ["1998-04-02", "1998-01-02"])
     checks.group("outcome", outcome, one["folds"][0], told)

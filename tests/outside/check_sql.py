@@ -1,6 +1,6 @@
 """Checks `tiermill sql` from outside: its query, run over the same Parquet, gives every customer the tier of the run.
 
-    python tests/outside/check_sql.py      runs the binary on CDNOW (and Online Retail), then the queries
+    python tests/outside/check_sql.py      runs the binary on CDNOW (and Online Retail), then the queries; and thresholds.sql
 
 DuckDB and polars run the query of their dialect. Postgres, BigQuery, Snowflake and Spark are not here: that their query
 can be parsed is checked with sqlglot, and what sqlglot makes of it for DuckDB is run, too. A customer on a border between
@@ -9,6 +9,7 @@ two tiers (margin below 1e-9) may be in either; such customers are counted. TIER
 
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,33 @@ def check(checks, case, folder):
         same(checks, f"{case.name}, {dialect} transposed to duckdb", found, run)
 
 
+def check_thresholds(checks, folder):
+    """thresholds.sql over whole numbers, and over a customer of a LEFT JOIN, who has none."""
+    folder = folder / "thresholds"
+    folder.mkdir()
+    (folder / "tiermill.toml").write_text('[tiers]\ntier-names = ["it\'s\\\\", "second", "third"]\n', encoding="utf-8")
+    flags = ["--input", str(ROOT / "data" / "cdnow.parquet"), *CDNOW, "--k", "3", "--features", "recency_days,aov", "--decimals", "0", "--quiet"]
+    tiermill(folder, "calibrate", *flags, "--out", "told", "--resamples", "100")
+    for which in ("thresholds", "clusters"):
+        tiermill(folder, "run", *flags, "--rules", f"told/{which}.toml", "--out", which)
+    scores, tiers = (pl.read_parquet(folder / which / "current" / "assignments.parquet") for which in ("thresholds", "clusters"))
+    text = (folder / "told" / "thresholds.sql").read_text(encoding="utf-8")
+    checks.that("thresholds.sql asks for the amount per order", "monetary / NULLIF(frequency" in text)
+    rows = scores.select("customer_id", "recency_days", "frequency", pl.col("monetary").cast(pl.Int64)).rows()
+    expected = list(zip(*(scores[name] for name in ("r_score", "f_score", "m_score")), tiers["segment"]))
+    create = "CREATE TABLE customers (customer_id VARCHAR, recency_days DOUBLE, frequency BIGINT, monetary BIGINT)"
+    lite = sqlite3.connect(":memory:")
+    # Functions that it calls otherwise, or knows only lately.
+    lite.create_function("CHR", 1, chr)
+    lite.create_function("CONCAT", -1, lambda *parts: "".join(parts))
+    for name, connection in (("duckdb", duckdb.connect()), ("sqlite", lite)):
+        connection.execute(create)
+        connection.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", [*rows, ("nobody", None, None, None)])
+        given = {row[0]: tuple(row[4:]) for row in connection.execute(text).fetchall()}
+        checks.equal(f"{name}: who has no orders has no score and no tier", given.pop("nobody"), (None,) * 4)
+        checks.equal(f"{name}: scores and tiers of the rule files", [given[row[0]] for row in rows], expected)
+
+
 def ready_case(folder):
     """The customers of a run as a table that somebody else made."""
     run = pl.read_parquet(folder / "cdnow_k-means" / "out" / "current" / "assignments.parquet")
@@ -215,6 +243,7 @@ def main():
                 checks.group(f"{case.name} could be checked", lambda _, case=case: check(checks, case, folder))
         if not only:
             checks.group("ready customers could be checked", lambda _: check(checks, ready_case(folder), folder))
+            checks.group("thresholds could be checked", lambda _: check_thresholds(checks, folder))
     if not extra:
         print("NOTE: TIERMILL_EXTRA_DATA is not set: Online Retail was NOT checked")
     print(f"{checks.passed} passed, {checks.failed} failed")

@@ -367,7 +367,7 @@ def compares_with_before(checks, page, nights):
 def prints(checks, page, path):
     """On paper the page is light, and a cut line stands on the drawing that it cuts."""
     page.open(path, "#lang=en&theme=dark")
-    checks.that("the verdict of the backtest is told", "is the best" in page.find("#backtest").text or "no difference" in page.find("#backtest").text.lower())
+    checks.that("the verdict of the backtest is told", "is the best" in page.find("#backtest").text or "not distinguishable" in page.find("#backtest").text.lower())
     page.js("dispatchEvent(new Event('beforeprint'))")
     checks.equal("paper is light", page.js("return document.documentElement.dataset.theme"), "light")
     widths = page.js("return [...document.querySelectorAll('.plot')].map(plot => [plot.clientWidth, plot.querySelector('svg').clientWidth])")

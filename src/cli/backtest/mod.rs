@@ -33,8 +33,8 @@ horizon after it. These compete:
   tiermill backtest --at 2024-01-01 --horizon 90d --folds 4 --against eight my-rules.toml
   tiermill backtest --at 2024-01-01 --horizon 26w --format json | jq '.differences[] | select(.measure == \"gini\")'
 
-With --folds, each fold begins a horizon before the one above it. Segments of rules are ranked by their mean revenue
-before --at. The verdict is `no difference` where the 90 % interval of the difference holds zero.
+With --folds, each fold begins a horizon before the one above it. Clusters, breaks and rules are ranked by their mean
+revenue before --at. The verdict is `not distinguishable` where the 90 % interval of the difference holds zero.
 The data ends at midnight after its newest order, or at --as-of. Nothing is written without --out.")]
 pub(super) struct BacktestArgs {
     /// Day or time from which tiers know nothing

@@ -68,7 +68,7 @@ fn folds(folds: &[Fold]) -> Table {
         ("Orders", true),
         ("Revenue", true),
         ("Each", true),
-        ("Newcomers", true),
+        ("No tier", true),
     ]);
     for fold in folds {
         table.add_row(vec![

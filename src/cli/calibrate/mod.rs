@@ -91,6 +91,7 @@ pub(super) fn calibrate(args: &CalibrateArgs) -> Result<ExitCode> {
             scheme: Some(args.scheme.clone()),
             bands: flags.cluster.bands,
             min_share: config.cluster.min_share,
+            tiers_as_of: None,
         },
         faith: Faith {
             fidelity: args.fidelity,

@@ -15,7 +15,7 @@ use crate::features::quantile::type7;
 use crate::load::Future;
 
 /// What is said where an interval holds zero.
-const NO_DIFFERENCE: &str = "no difference";
+const NO_DIFFERENCE: &str = "not distinguishable";
 /// What is said where a figure is not defined.
 const NOT_DEFINED: &str = "not defined";
 
@@ -60,7 +60,7 @@ pub struct Fold {
     pub revenue_per_customer: f64,
     /// Gini coefficient of that amount over single customers: what no tiering can exceed; null where the whole is not above 0.
     pub gini_of_customers: Option<f64>,
-    /// Customers of the period without an order before T, whom no tiering can know.
+    /// Customers of the period without a tier: without an order before T, or with none in the window.
     pub newcomers: u64,
     /// Their net amount.
     pub newcomers_revenue: f64,
@@ -124,7 +124,7 @@ pub struct Difference {
     pub low: Option<f64>,
     /// Upper bound of its interval.
     pub high: Option<f64>,
-    /// `no difference` where the interval holds zero, else `NAME is better`.
+    /// `not distinguishable` where the interval holds zero, else `NAME is better`.
     pub verdict: String,
     /// The better one, where there is one.
     pub better: Option<String>,

@@ -1,7 +1,7 @@
 //! Tierings that can be tried: their tiers go from best to worst, as far as T knows.
 //!
 //! In: tiers, segments or scores at T. Out: [`Ranked`].
-//! Invariant: ranks come from the model, from scores or from the revenue before T, never from an outcome; no tier is empty.
+//! Invariant: ranks come from scores or from the revenue before T, never from an outcome; no tier is empty.
 
 use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -54,14 +54,10 @@ impl Ranked {
     }
 }
 
-/// Tiers in the order of their source, where it knows one; else by their mean revenue before T (`past`, for each customer).
-/// Segments of rules stand in the order in which they match, which says nothing about their worth.
+/// Tiers by their mean revenue before T (`past`, for each customer), whatever order they come in: all are judged by revenue,
+/// but segments of rules stand in the order in which they match, and clusters in that of `rank-by`.
 pub fn by_past(tiering: &Tiering, past: &[i64]) -> Ranked {
-    let order = if tiering.ranked {
-        (0..tiering.names.len()).collect()
-    } else {
-        Totals::new(&tiering.labels, past, tiering.names.len()).by_mean()
-    };
+    let order = Totals::new(&tiering.labels, past, tiering.names.len()).by_mean();
     Ranked::in_order(tiering, &order)
 }
 

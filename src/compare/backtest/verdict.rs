@@ -112,7 +112,7 @@ fn which(best: &Tried, gini: f64, [beaten, even, worse]: [&[&Difference]; 3]) ->
     };
     let parts = [
         listed("better than", beaten),
-        listed("no difference to", even),
+        listed("not distinguishable from", even),
         listed("worse than", worse),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();

@@ -18,7 +18,7 @@ const WARNINGS = {
   low_fidelity: "规则对层级的还原度偏低", map_has_gaps: "规则有空缺：部分情形无客群", map_overlaps: "规则有重叠：部分情形属于多个客群", map_unreachable: "规则中有无法到达的客群",
   name_and_path: "名称同时是路径", net_not_positive: "部分客户的净额不大于 0", no_font: "图片缺少部分文字的字体", no_k_passes: "没有一个层数通过全部检验", no_order: "部分客户只有退款，没有订单", no_segment: "部分客户不属于任何客群",
   no_structure: "数据中没有明显的分群结构", not_converged: "聚类未收敛", null_customers: "部分行没有客户", only_in_one: "部分客户只出现在一方", other_as_of: "两方的截止日期不同",
-  small_tiers: "部分层级的客户过少", thin_band: "部分分段的客户过少", tier_without_rule: "部分层级没有对应的规则", unlisted_event: "部分事件没有权重，按 0 计", unreadable_history: "部分历史批次无法读取", without_orders: "部分客户没有订单",
+  rules_from_the_future: "规则的断点取自回测时点之后的数据，比较偏向该规则", small_tiers: "部分层级的客户过少", thin_band: "部分分段的客户过少", tier_without_rule: "部分层级没有对应的规则", unlisted_event: "部分事件没有权重，按 0 计", unreadable_history: "部分历史批次无法读取", without_orders: "部分客户没有订单",
 };
 const reasonWords = (code) => rich(REASONS[code]?.[view.lang === "zh" ? 1 : 0] ?? code);
 const english = (text) => (view.lang === "zh" ? h("span", { lang: "en" }, text) : text);
@@ -52,7 +52,7 @@ const listed = (all) => all.join(view.lang === "zh" ? "、" : ", ");
 const differenceWord = (one) => {
   if (view.lang !== "zh") return one.verdict;
   if (one.better) return `${one.better} 更优`;
-  return Number.isFinite(one.difference) && Number.isFinite(one.low) ? "无差异" : "无法判定";
+  return Number.isFinite(one.difference) && Number.isFinite(one.low) ? "无法区分" : "无法判定";
 };
 // The answer of a backtest: the words of the run, or the same from its figures.
 const backtestWords = () => {
@@ -65,7 +65,7 @@ const backtestWords = () => {
   const less = (figure) => (Number.isFinite(figure) ? -figure : figure);
   // From the side of the best, whichever of the two was named first.
   const from = (one) => (one.a === own ? { ...one, other: one.b } : { ...one, other: one.a, difference: less(one.difference), low: less(one.high), high: less(one.low) });
-  const kinds = [["优于", (one) => one.better === own], ["无差异：", (one) => !one.better], ["劣于", (one) => one.better && one.better !== own]];
+  const kinds = [["优于", (one) => one.better === own], ["无法区分：", (one) => !one.better], ["劣于", (one) => one.better && one.better !== own]];
   const gini = ours("gini"), groups = kinds.map(([word, of]) => [word, gini.filter(of).map(from)]);
   const parts = groups.filter(([, all]) => all.length).map(([word, all]) => `${word} ${listed(all.map((one) => `${one.other} ${number(one.difference, 3)}（${number(one.low, 3)} 至 ${number(one.high, 3)}）`))}`);
   const [beaten, even] = groups.map(([, all]) => all.length);

@@ -14,7 +14,7 @@ const WORDS: [&str; 15] = [
     "END", "TRUE", "FALSE",
 ];
 /// The same with a parenthesis behind them.
-const FUNCTIONS: [&str; 5] = ["ABS", "COALESCE", "LOWER", "UPPER", "NULLIF"];
+const FUNCTIONS: [&str; 6] = ["ABS", "COALESCE", "FLOOR", "LOWER", "UPPER", "NULLIF"];
 /// Signs that mean the same everywhere.
 const SIGNS: [&str; 12] = [
     "<=", ">=", "<>", "!=", "<", ">", "=", "(", ")", ",", "+", "*",
@@ -98,15 +98,13 @@ fn written(key: &'static str, (text, tokens): (&str, &[Token]), speech: &Speech)
                 ));
             }
             Token::Sign(sign) => sign.clone(),
-            Token::Word(word) if follows_as => match data_type(word, speech) {
-                Some(known) => known.to_owned(),
-                None => {
-                    return Err(refused(
-                        &format!("the type `{word}`"),
-                        "DOUBLE, BIGINT, VARCHAR, DATE and DECIMAL are understood",
-                    ));
-                }
-            },
+            Token::Word(word) if follows_as => {
+                let known = data_type(word, &tokens[at + 1..], speech);
+                let hint = "DOUBLE, VARCHAR, DATE and DECIMAL with digits and scale, as in DECIMAL(18, 2), mean the same in each engine; for a whole number take FLOOR";
+                known
+                    .ok_or_else(|| refused(&format!("the type `{word}`"), hint))?
+                    .to_owned()
+            }
             Token::Word(word) if is_word(&WORDS, word) || is_word(&["AS"], word) => {
                 word.to_uppercase()
             }
@@ -141,14 +139,21 @@ fn is_word(words: &[&str], word: &str) -> bool {
     words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
-/// A type of CAST.
-fn data_type(word: &str, speech: &Speech) -> Option<&'static str> {
+/// A type of CAST that means the same everywhere. Of fractions integers do not: some engines round, some cut off; nor does a
+/// DECIMAL without a scale, which each engine gives another one.
+fn data_type(word: &str, behind: &[Token], speech: &Speech) -> Option<&'static str> {
+    let sign = |token: &Token, sign: &str| *token == Token::Sign(sign.to_owned());
+    let has_scale = || match behind {
+        [open, Token::Number(_), comma, Token::Number(_), ..] => {
+            sign(open, "(") && sign(comma, ",")
+        }
+        _ => false,
+    };
     Some(match word.to_uppercase().as_str() {
         "DOUBLE" | "FLOAT8" => speech.double,
-        "BIGINT" | "INT" | "INTEGER" | "INT8" => speech.bigint,
         "VARCHAR" | "TEXT" | "STRING" => speech.text,
         "DATE" => "DATE",
-        "DECIMAL" | "NUMERIC" => "DECIMAL",
+        "DECIMAL" | "NUMERIC" if has_scale() => "DECIMAL",
         _ => return None,
     })
 }
@@ -313,6 +318,10 @@ mod tests {
             condition("CAST(a AS TEXT) IN ('1')", &Speech::of(Dialect::Spark)).unwrap(),
             "(CAST ( `a` AS STRING ) IN ( '1' ))"
         );
+        assert_eq!(
+            condition("FLOOR(a) = cast(b AS NUMERIC(18, 2))", &duck()).unwrap(),
+            r#"(FLOOR ( "a" ) = CAST ( "b" AS DECIMAL ( 18 , 2 ) ))"#
+        );
     }
 
     #[test]
@@ -340,6 +349,10 @@ mod tests {
             ("a || b = 'x'", "the `|`"),
             ("a -- b", "the `-`"),
             ("CAST(a AS BLOB) = 1", "the type `BLOB`"),
+            ("CAST(a AS BIGINT) = 1", "the type `BIGINT`"),
+            ("CAST(a AS int) = 1", "the type `int`"),
+            ("CAST(a AS DECIMAL) = 1", "the type `DECIMAL`"),
+            ("CAST(a AS NUMERIC(18)) = 1", "the type `NUMERIC`"),
             ("a = 1; DROP TABLE x", "the `;`"),
         ] {
             let error = condition(text, &duck()).unwrap_err().to_string();
