@@ -269,3 +269,90 @@ fn a_centroid_that_nobody_is_near_takes_the_farthest_row() {
         assert_eq!(labels, plain_labels(&points, &fixed.centroids.places));
     }
 }
+
+/// Rows of which no two are alike, evenly spread over a box of three by three … wide cells.
+fn box_of_five() -> Array2<f64> {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(3);
+    Array2::from_shape_fn((40_000, 5), |_| {
+        3.0 * f64::from(random.next_u32()) / 2_f64.powi(32)
+    })
+}
+
+#[test]
+fn runs_are_refined_where_restarts_see_the_cells_of_the_polish_too() {
+    let points = box_of_five();
+    let sketched = sketch(points.view()).unwrap();
+    let search = Search {
+        n_runs: 2,
+        max_iter: 1_000,
+        seed: 1,
+    };
+    let k = 6;
+    let solved = Engine::new(&sketched, k).solve(k, search);
+    assert!(solved.converged);
+    // No row lowers the inertia by going elsewhere, which Lloyd's iteration alone does not see (Hartigan).
+    let centroids: Vec<&[f64]> = solved.centroids.chunks_exact(5).collect();
+    let size = |cluster: usize| solved.sizes[cluster] as f64;
+    let mut worse = 0;
+    for (point, &own) in sketched.points.chunks_exact(5).zip(&solved.owners) {
+        let own = own as usize;
+        let stays = size(own) / (size(own) - 1.0) * squared(centroids[own], point);
+        let goes = |cluster: usize| {
+            size(cluster) / (size(cluster) + 1.0) * squared(centroids[cluster], point)
+        };
+        let others = (0..k).filter(|&cluster| cluster != own).map(goes);
+        worse += usize::from(others.fold(f64::INFINITY, f64::min) < stays * (1.0 - 1e-9));
+    }
+    assert_eq!(worse, 0, "rows that should go, inertia {}", solved.inertia);
+}
+
+#[test]
+fn a_start_far_away_ends_in_a_fixed_point_too() {
+    for far in [1e9, 1e15, 1e150] {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(9);
+        let points = Array2::from_shape_fn((20_000, 2), |_| {
+            f64::from(random.next_u32()) / 2_f64.powi(32)
+        });
+        let mut start: Vec<f64> = points.iter().take(10).copied().collect();
+        (start[8], start[9]) = (far, -far);
+        let (fixed, labels) = exact(&points, &vec![1; 20_000], &start, 10_000);
+        assert!(fixed.converged);
+        assert_eq!(
+            labels,
+            plain_labels(&points, &fixed.centroids.places),
+            "{far}"
+        );
+        for (cluster, size) in sizes_of(&fixed).into_iter().enumerate() {
+            let own = (0..20_000).filter(|&row| labels[row] as usize == cluster);
+            assert_eq!(own.clone().count() as u64, size);
+            let mean = own.map(|row| points[[row, 0]]).sum::<f64>() / size as f64;
+            let found = fixed.centroids.place(cluster)[0];
+            assert!((mean - found).abs() < 1e-9, "{far}: {mean}, {found}");
+        }
+    }
+}
+
+#[test]
+fn centroids_ascend_where_the_iteration_gave_up_too() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
+    let points = Array2::from_shape_fn((3_000, 2), |_| {
+        f64::from(random.next_u32()) / 2_f64.powi(32)
+    });
+    // The higher, the farther left: one step puts the first centroid to the right of the second.
+    let points = Array2::from_shape_fn((3_000, 2), |(row, column)| {
+        let height = points[[row, 1]].powi(2);
+        [points[[row, 0]] / 4.0 - height, height][column]
+    });
+    let start = Array2::from_shape_vec((2, 2), vec![0.0, 0.0, 0.01, 1.0]).unwrap();
+    let rows = DatasetBase::from(points.clone());
+    let params = KMeans::params(2).start(start).max_iter(1);
+    let model = params.fit(&rows).unwrap();
+    assert_eq!((model.converged(), model.n_iter()), (false, 1));
+    let centroids = model.centroids();
+    assert!(centroids[[0, 0]] < centroids[[1, 0]], "{centroids}");
+    let labels = points
+        .outer_iter()
+        .map(|row| nearest(centroids.view(), row).0);
+    let first = labels.filter(|&label| label == 0).count();
+    assert!((model.sizes()[0] - first as f64).abs() < 0.5);
+}
