@@ -88,7 +88,7 @@ pub fn silhouette_of_labels(
         exact: false,
         error: None,
     };
-    let drawn = drawn(&fine, effort.sample);
+    let drawn = evenly(fine.iter().map(|piece| piece.weight), effort.sample);
     if drawn.len() < 2 {
         return Some(found);
     }
@@ -165,13 +165,14 @@ fn few(
     (above, merged)
 }
 
-/// So many pieces, evenly spread over the customers in their order: label by label, cell by cell.
-fn drawn(fine: &[Piece], sample: usize) -> Vec<usize> {
-    let all: f64 = fine.iter().map(|piece| piece.weight).sum();
+/// So many places of a list, evenly spread over its weights. A list in the order of labels and cells is drawn from label by
+/// label, cell by cell.
+pub(super) fn evenly(weights: impl Iterator<Item = f64> + Clone, sample: usize) -> Vec<usize> {
+    let all: f64 = weights.clone().sum();
     let mut drawn = Vec::with_capacity(sample);
     let mut so_far = 0.0;
-    for (at, piece) in fine.iter().enumerate() {
-        so_far += piece.weight;
+    for (at, weight) in weights.enumerate() {
+        so_far += weight;
         while drawn.len() < sample && (drawn.len() as f64 + 0.5) * all < so_far * sample as f64 {
             drawn.push(at);
         }

@@ -1,23 +1,24 @@
 //! A Gaussian mixture: soft memberships, and the likeliest component wins.
 //!
-//! In: rows of the matrix. Out: a [`Mixture`], and for one row its likeliest component.
+//! In: rows of the matrix. Out: a [`Mixture`]; for a row its likeliest component, and how likely each of them is.
 //! Invariant: components stand in the order of the coordinates of their means; what a row belongs to is a pure function
 //! of the row and the mixture. linfa-clustering finds the components; everything after that is recounted here.
 
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::GaussianMixtureModel;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
 
-use super::kmeans::Search;
+use super::kmeans::{Points, Search};
 use crate::error::{Error, Result};
 
 /// Rows that linfa's expectation maximisation sees; of more, as many are taken, spread evenly over the space.
 const MIXTURE_ROWS: usize = 50_000;
-/// Restarts of the expectation maximisation, each from a k-means of its own.
+/// Restarts of the expectation maximisation, of which the likeliest is kept.
 const RESTARTS: u64 = 3;
 
 /// The components beside their means: `mixture` in model.json.
@@ -40,24 +41,47 @@ impl Mixture {
     }
 }
 
-/// Fits k components to rows of which neighbours are neighbours in space, too.
-pub(super) fn fit(
-    matrix: ArrayView2<'_, f64>,
-    k: usize,
-    search: Search,
-) -> Result<(Array2<f64>, Mixture)> {
+/// A mixture, ready for placing rows.
+pub(super) type Fitted = (Mixture, Likelihoods);
+
+/// Fits k components to rows of which neighbours are neighbours in space, too: the likeliest of a few restarts, which run
+/// side by side. One that fails is left out while another does not.
+pub(super) fn fit(matrix: ArrayView2<'_, f64>, k: usize, search: Search) -> Result<Fitted> {
     let step = matrix.nrows().div_ceil(MIXTURE_ROWS).max(1);
     let rows: Vec<usize> = (0..matrix.nrows()).step_by(step).collect();
     let sample = DatasetBase::from(matrix.select(Axis(0), &rows));
+    let run = |run: u64| {
+        let seed = search.seed.wrapping_add(run);
+        let fitted = restart(&sample, k, Search { seed, ..search })?;
+        let likelihood: f64 = fitted.1.memberships(sample.records.view()).1.iter().sum();
+        Ok((likelihood, fitted))
+    };
+    let runs: Vec<Result<(f64, Fitted)>> = (0..RESTARTS).into_par_iter().map(run).collect();
+    let likelier = |best: Result<(f64, Fitted)>, next: Result<(f64, Fitted)>| {
+        let better = match (&best, &next) {
+            (Ok((best, _)), Ok((next, _))) => best < next,
+            (Err(_), Ok(_)) => true,
+            (_, Err(_)) => false,
+        };
+        if better { next } else { best }
+    };
+    let best = runs.into_iter().reduce(likelier);
+    best.unwrap_or_else(|| Err(no_mixture(k, "there was no restart".into())))
+        .map(|(_, fitted)| fitted)
+}
+
+/// One run of linfa's expectation maximisation, from a k-means of its own. (Its `n_runs` go on where the run before stopped.)
+fn restart(
+    sample: &DatasetBase<Array2<f64>, Array1<()>>,
+    k: usize,
+    search: Search,
+) -> Result<Fitted> {
     let random = Xoshiro256Plus::seed_from_u64(search.seed);
     let model = GaussianMixtureModel::params_with_rng(k, random)
-        .n_runs(RESTARTS)
+        .n_runs(1)
         .max_n_iterations(search.max_iter)
-        .fit(&sample)
-        .map_err(|source| Error::KMeans {
-            k,
-            source: Box::new(source),
-        })?;
+        .fit(sample)
+        .map_err(|source| no_mixture(k, Box::new(source)))?;
     let means = model.means();
     let mut components: Vec<usize> = (0..k).collect();
     components.sort_by(|&a, &b| {
@@ -71,7 +95,15 @@ pub(super) fn fit(
         weights: components.iter().map(|&i| model.weights()[i]).collect(),
         covariances: components.iter().map(covariance).collect(),
     };
-    Ok((means.select(Axis(0), &components), mixture))
+    let likelihoods = Likelihoods::new(means.select(Axis(0), &components), &mixture);
+    match likelihoods {
+        Some(likelihoods) => Ok((mixture, likelihoods)),
+        None => Err(no_mixture(k, "a component has no width".into())),
+    }
+}
+
+fn no_mixture(k: usize, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::Mixture { k, source }
 }
 
 /// A mixture made ready for placing rows.
@@ -110,12 +142,22 @@ impl Likelihoods {
         })
     }
 
+    /// Means of the components, components × features, scaled.
+    pub fn means(&self) -> &Array2<f64> {
+        &self.means
+    }
+
+    /// Logarithm of share times density of each component, but for a term that all have in common.
+    fn logs(&self, row: ArrayView1<'_, f64>) -> impl Iterator<Item = f64> {
+        let heights = self.heights.iter().enumerate();
+        heights.map(move |(component, height)| height - self.mahalanobis(component, row) / 2.0)
+    }
+
     /// The likeliest component of a row, and the margin (p₁ − p₂) / (p₁ + p₂) of its posterior over the next one's: 0 on the
     /// border, 1 where there is no doubt. Of two equally likely, the first.
     pub fn place(&self, row: ArrayView1<'_, f64>) -> (usize, f64) {
         let (mut index, mut first, mut second) = (0, f64::NEG_INFINITY, f64::NEG_INFINITY);
-        for component in 0..self.heights.len() {
-            let log = self.heights[component] - self.mahalanobis(component, row) / 2.0;
+        for (component, log) in self.logs(row).enumerate() {
             if first < log {
                 second = first;
                 first = log;
@@ -127,6 +169,64 @@ impl Likelihoods {
         // (p₁ − p₂) / (p₁ + p₂) of logarithms; with one component, 1.
         let margin = ((first - second) / 2.0).tanh();
         (index, if margin.is_finite() { margin } else { 1.0 })
+    }
+
+    /// Soft memberships, rows × components: the posterior of each component given the row (scikit-learn's
+    /// `GaussianMixture.predict_proba`). Each row adds up to 1, however far from all components it lies.
+    ///
+    /// # Example
+    /// ```
+    /// use ndarray::array;
+    /// use tiermill::cluster::{Likelihoods, Mixture};
+    ///
+    /// // Two components of variance 1, around 0 and 4: `centroids` and `mixture` of model.json, or of a clustering.
+    /// let mixture = Mixture { weights: vec![0.5, 0.5], covariances: vec![vec![1.0], vec![1.0]] };
+    /// let likelihoods = Likelihoods::new(array![[0.0], [4.0]], &mixture).ok_or("not positive definite")?;
+    /// let shares = likelihoods.posteriors(array![[2.0], [-1e6]].view());
+    /// assert_eq!(shares, array![[0.5, 0.5], [1.0, 0.0]]);
+    /// # Ok::<(), &str>(())
+    /// ```
+    pub fn posteriors(&self, rows: ArrayView2<'_, f64>) -> Array2<f64> {
+        self.memberships(rows).0
+    }
+
+    /// The posteriors, and the logarithm of the likelihood of each row, but for a term that all mixtures have in common.
+    pub(super) fn memberships(&self, rows: ArrayView2<'_, f64>) -> (Array2<f64>, Vec<f64>) {
+        let mut shares = Array2::zeros((rows.nrows(), self.heights.len()));
+        let into = shares.axis_iter_mut(Axis(0)).into_par_iter();
+        let rows = rows.axis_iter(Axis(0)).into_par_iter();
+        let logs = into.zip(rows).map(|(into, row)| self.share(row, into));
+        let logs = logs.collect();
+        (shares, logs)
+    }
+
+    /// Writes the posteriors of one row and returns the logarithm of its likelihood.
+    fn share(&self, row: ArrayView1<'_, f64>, mut shares: ArrayViewMut1<'_, f64>) -> f64 {
+        let mut most = f64::NEG_INFINITY;
+        for (share, log) in shares.iter_mut().zip(self.logs(row)) {
+            *share = log;
+            most = most.max(log);
+        }
+        if most.is_infinite() {
+            // Too far away for a distance: what `place` says.
+            shares.fill(0.0);
+            shares.iter_mut().take(1).for_each(|first| *first = 1.0);
+            return most;
+        }
+        // Beside the likeliest, so that not all of them can vanish.
+        shares.mapv_inplace(|log| (log - most).exp());
+        let sum = shares.sum();
+        shares /= sum;
+        most + sum.ln()
+    }
+
+    /// The likeliest component of each point.
+    pub(super) fn labels(&self, points: &Points) -> Vec<u32> {
+        let places = (0..points.len()).into_par_iter();
+        let place = |point: usize| self.place(ArrayView1::from(&points.point(point))).0;
+        places
+            .map(|point| u32::try_from(place(point)).unwrap_or(u32::MAX))
+            .collect()
     }
 
     /// The components as sums of squares.
@@ -209,6 +309,7 @@ fn cholesky(matrix: &[f64], d: usize) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
     use ndarray::array;
+    use rand_xoshiro::rand_core::RngCore;
 
     /// Two components of one dimension: N(0, 1) with share 0.5 and N(4, 4) with share 0.5.
     fn two() -> Likelihoods {
@@ -267,5 +368,36 @@ mod tests {
             let distance = likelihoods.mahalanobis(0, array![x, y].view());
             assert!((squares.sum::<f64>() - distance).abs() < 1e-12, "{x}, {y}");
         }
+    }
+
+    #[test]
+    fn the_likeliest_of_the_restarts_is_kept() {
+        // An even cloud has as many mixtures as starts.
+        let mut random = Xoshiro256Plus::seed_from_u64(8);
+        let mut share = || f64::from(random.next_u32()) / 2_f64.powi(32);
+        let rows = Array2::from_shape_fn((600, 2), |_| share());
+        let (k, max_iter) = (7, 500);
+        let search = |seed: u64| Search {
+            n_runs: 1,
+            max_iter,
+            seed,
+        };
+        let likelihood = |(_, likelihoods): &Fitted| {
+            let logs = likelihoods.memberships(rows.view()).1;
+            logs.iter().sum::<f64>()
+        };
+        let sample = DatasetBase::from(rows.clone());
+        let mut differ = 0;
+        for seed in [1, 11, 21, 31] {
+            let runs: Vec<f64> = (seed..seed + RESTARTS)
+                .filter_map(|seed| restart(&sample, k, search(seed)).ok())
+                .map(|run| likelihood(&run))
+                .collect();
+            let best = runs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let kept = fit(rows.view(), k, search(seed)).unwrap();
+            assert!((likelihood(&kept) - best).abs() < 1e-9, "{runs:?}");
+            differ += usize::from(runs[0] < best);
+        }
+        assert!(0 < differ, "the first is always the likeliest");
     }
 }

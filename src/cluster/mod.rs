@@ -8,6 +8,7 @@
 mod bands;
 pub mod breaks;
 mod choose;
+mod em;
 pub mod kmeans;
 mod labelled;
 mod likeness;
@@ -36,6 +37,7 @@ use crate::error::{Error, Result, Warning};
 use crate::features::sketch::{Sketch, Sketched};
 use choose::Evidence;
 use kmeans::{Engine, Points, Search, Solved};
+use place::Cut;
 use quality::Measured;
 
 /// Cells on which clusterings of resampled customers are found.
@@ -52,9 +54,9 @@ pub struct Clustering {
     pub shape: Shape,
     /// k × features, in the scaled space, ascending by coordinates (by cell, of bands).
     pub centroids: Array2<f64>,
-    /// Cluster of each customer, an index into `centroids`.
+    /// Cluster of each customer, an index into `centroids`; one of weight 0 counts nowhere, but has its label.
     pub labels: Vec<u32>,
-    /// Customers in each cluster; none is empty, but cells of a grid may be.
+    /// Customers in each cluster; cells of a grid and components of a mixture may be empty, others are not.
     pub sizes: Vec<u64>,
     /// Sum of squared distances of all customers to their centroid, in the scaled space (scikit-learn's `inertia_`).
     pub inertia: f64,
@@ -80,7 +82,8 @@ pub struct Clusters {
 /// Finds clusters: of the k that was asked for, or of the k with the best silhouette among those that come out again.
 ///
 /// # Errors
-/// [`Error::TooFewPoints`] where fewer distinct points than k exist, [`Error::KMeans`] where linfa refuses.
+/// [`Error::TooFewPoints`] where fewer distinct points than k exist, [`Error::KMeans`] and [`Error::Mixture`] where linfa
+/// refuses, [`Error::BadValue`] for weights with anything but `lloyd`.
 ///
 /// # Example
 /// ```
@@ -104,6 +107,15 @@ pub fn cluster(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> 
     if sketched.points.is_empty() {
         return Err(Error::TooFewCustomers { found: 0 });
     }
+    let lloyd = config.method == Method::Kmeans && config.algorithm == Algorithm::Lloyd;
+    if sketched.weights.is_some() && !lloyd {
+        return Err(Error::BadValue {
+            key: "weights".to_owned(),
+            found: "set".to_owned(),
+            expected: "`method = \"kmeans\"` with `algorithm = \"lloyd\"`, which alone takes them"
+                .to_owned(),
+        });
+    }
     match config.method {
         Method::Kmeans => by_k(sketched, config),
         Method::Breaks => by_bands(sketched, config),
@@ -120,30 +132,62 @@ fn by_k(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     if distinct < k_min {
         return Err(Error::TooFewPoints { k: k_min, distinct });
     }
-    let (mut solutions, mut mixtures) = solve_all(sketched, k_min..=k_max.min(distinct), config)?;
+    let mut found = solve_all(sketched, k_min..=k_max.min(distinct), config)?;
     let measured = Measured::of(&sketched.sketch);
     let mean = kmeans::mean(&sketched.sketch);
-    let mut k_table: Vec<Quality> = solutions
+    let mut k_table: Vec<Quality> = found
+        .solutions
         .par_iter()
-        .map(|solved| quality::measure(&measured, solved, &mean))
+        .zip(found.cuts())
+        .map(|(solved, cut)| quality::measure(&measured, solved, (&mean, cut)))
         .collect();
+    for (quality, soft) in k_table.iter_mut().zip(&found.mixtures) {
+        quality.inertia = soft.inertia;
+    }
     let wide = sketched.sketch.coarser(CLOUD_CELLS);
-    add_stability(&wide, &solutions, (&mut k_table, config.seed));
+    add_stability(&wide, &found.cuts(), (&mut k_table, config.seed));
     let choice = choose_k(&sketched.sketch, &k_table, config, distinct);
-    let solved = solutions.swap_remove(choice.index);
+    let solved = found.solutions.swap_remove(choice.index);
     let mut warnings = choice.warnings;
+    warnings.extend(found.warning);
     warnings.extend(doubts(&wide, &solved, config));
-    let shape = if mixtures.is_empty() {
-        Shape::Centroids
-    } else {
-        Shape::Mixture(mixtures.swap_remove(choice.index))
-    };
+    let mut mixtures = found.mixtures.into_iter();
     Ok(Clusters {
-        clustering: clustering(solved, sketched, shape),
+        clustering: clustering(solved, sketched, mixtures.nth(choice.index)),
         k_table,
         k_reason: choice.reason,
         warnings,
     })
+}
+
+/// The clusters of every k.
+#[derive(Default)]
+struct Found {
+    solutions: Vec<Solved>,
+    /// What they are components of, if anything.
+    mixtures: Vec<Soft>,
+    /// Says which k have none.
+    warning: Option<Warning>,
+}
+
+/// A mixture. The clusters beside it are its customers, who have means of their own.
+struct Soft {
+    mixture: Mixture,
+    likelihoods: Likelihoods,
+    /// Around the means of the components.
+    inertia: f64,
+}
+
+impl Found {
+    /// How each divides the space.
+    fn cuts(&self) -> Vec<Cut<'_>> {
+        if self.mixtures.is_empty() {
+            let solutions = self.solutions.iter();
+            return solutions.map(|of| Cut::Nearest(&of.centroids)).collect();
+        }
+        let mixtures = self.mixtures.iter();
+        mixtures.map(|of| Cut::Likeliest(&of.likelihoods)).collect()
+    }
 }
 
 /// The clusters of every k; with a mixture of each, where they are components of one.
@@ -151,16 +195,16 @@ fn solve_all(
     sketched: &Sketched,
     ks: RangeInclusive<usize>,
     config: &ClusterConfig,
-) -> Result<(Vec<Solved>, Vec<Mixture>)> {
+) -> Result<Found> {
     let engine = Engine::new(sketched, *ks.end());
     let search = Search {
         n_runs: config.n_runs,
         max_iter: config.max_iter,
         seed: config.seed,
     };
-    let (mut solutions, mut mixtures) = (Vec::new(), Vec::new());
+    let mut found = Found::default();
     match config.algorithm {
-        Algorithm::Lloyd => solutions = engine.solve_each(ks, search),
+        Algorithm::Lloyd => found.solutions = engine.solve_each(ks, search),
         Algorithm::Linfa => {
             for k in ks {
                 let starts = linfa::starts(sketched.matrix()?, k, search)?;
@@ -174,21 +218,52 @@ fn solve_all(
                         best
                     }
                 };
-                solutions.extend(ends.reduce(better));
+                found.solutions.extend(ends.reduce(better));
             }
         }
-        Algorithm::Gmm => {
-            for k in ks {
-                let (means, mixture) = mixture::fit(sketched.matrix()?, k, search)?;
-                let likelihoods =
-                    Likelihoods::new(means.clone(), &mixture).ok_or(Error::Mixture { k })?;
-                let places = Placer::Likeliest(likelihoods);
-                solutions.push(engine.count_placed(&means, |row| places.place(row).0));
-                mixtures.push(mixture);
+        Algorithm::Gmm => found = mixtures(sketched.matrix()?, ks, (&engine, search))?,
+    }
+    Ok(found)
+}
+
+/// The mixtures of every k, as far as there are any.
+fn mixtures(
+    matrix: ArrayView2<'_, f64>,
+    ks: RangeInclusive<usize>,
+    (engine, search): (&Engine<'_>, Search),
+) -> Result<Found> {
+    let mut found = Found::default();
+    let (mut failed, mut error) = (Vec::new(), None);
+    for k in ks {
+        match mixture::fit(matrix, k, search) {
+            Ok((mixture, likelihoods)) => {
+                let place = |row: ArrayView1<'_, f64>| likelihoods.place(row).0;
+                let (solved, inertia) = engine.count_placed(likelihoods.means(), place);
+                found.solutions.push(solved);
+                found.mixtures.push(Soft {
+                    mixture,
+                    likelihoods,
+                    inertia,
+                });
+            }
+            Err(next) => {
+                failed.push(k.to_string());
+                error.get_or_insert(next);
             }
         }
     }
-    Ok((solutions, mixtures))
+    match error {
+        Some(error) if found.solutions.is_empty() => return Err(error),
+        Some(_) => {
+            let failed = failed.join(", ");
+            let message = format!(
+                "k = {failed} was not tried: no Gaussian mixture of so many components was found"
+            );
+            found.warning = Some(Warning::new("no_mixture", message));
+        }
+        None => {}
+    }
+    Ok(found)
 }
 
 /// What speaks against believing in these clusters, of which the sketch has at most [`CLOUD_CELLS`].
@@ -206,13 +281,9 @@ fn doubts(sketch: &Sketch, solved: &Solved, config: &ClusterConfig) -> Vec<Warni
 }
 
 /// Measures how many of the customers others in their place would put together in the same way.
-fn add_stability(sketch: &Sketch, solutions: &[Solved], (table, seed): (&mut [Quality], u64)) {
-    let clusterings: Vec<&[f64]> = solutions
-        .iter()
-        .map(|solved| &solved.centroids[..])
-        .collect();
+fn add_stability(sketch: &Sketch, cuts: &[Cut<'_>], (table, seed): (&mut [Quality], u64)) {
     let few = Points::of_cells(&sketch.coarser(RESAMPLED_CELLS));
-    let found = resample::stability(&few, &clusterings, seed);
+    let found = resample::stability(&few, cuts, seed);
     for (quality, stability) in table.iter_mut().zip(found) {
         quality.stability = Some(stability.mean);
         quality.stability_spread = Some(stability.spread);
@@ -275,8 +346,8 @@ fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     Ok(Clusters {
         clustering: Clustering {
             shape: Shape::Bands(grid),
+            labels: by_customer(sketched, &owners, centroids.view()),
             centroids,
-            labels: by_customer(sketched, &owners),
             sizes,
             inertia,
             n_iter: 0,
@@ -288,23 +359,35 @@ fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
     })
 }
 
-/// Clusters in the order of the cells, by customer.
-fn by_customer(sketched: &Sketched, owners: &[u32]) -> Vec<u32> {
-    let mut labels = vec![0; owners.len()];
+/// Clusters in the order of the cells, by customer. Who was left out belongs to the nearest centroid.
+fn by_customer(sketched: &Sketched, owners: &[u32], centroids: ArrayView2<'_, f64>) -> Vec<u32> {
+    let mut labels = vec![0; owners.len() + sketched.left_out.len()];
     for (&row, &owner) in sketched.order.rows.iter().zip(owners) {
         labels[row as usize] = owner;
+    }
+    for (row, point) in &sketched.left_out {
+        let (nearest, ..) = nearest(centroids, ArrayView1::from(point));
+        labels[*row as usize] = u32::try_from(nearest).unwrap_or(u32::MAX);
     }
     labels
 }
 
 /// A solution by customer.
-fn clustering(solved: Solved, sketched: &Sketched, shape: Shape) -> Clustering {
+fn clustering(solved: Solved, sketched: &Sketched, soft: Option<Soft>) -> Clustering {
+    let (shape, centroids, inertia) = if let Some(soft) = soft {
+        let means = soft.likelihoods.means().clone();
+        (Shape::Mixture(soft.mixture), means, soft.inertia)
+    } else {
+        let d = sketched.sketch.n_features();
+        let centroids = kmeans::centroid_matrix(&solved.centroids, d);
+        (Shape::Centroids, centroids, solved.inertia)
+    };
     Clustering {
         shape,
-        centroids: kmeans::centroid_matrix(&solved.centroids, sketched.sketch.n_features()),
-        labels: by_customer(sketched, &solved.owners),
+        labels: by_customer(sketched, &solved.owners, centroids.view()),
+        centroids,
         sizes: solved.sizes,
-        inertia: solved.inertia,
+        inertia,
         n_iter: solved.n_iter,
         converged: solved.converged,
     }

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::slice::ParallelSliceMut;
 
 use super::bands::BandGrid;
-use super::kmeans::{Columns, Nearest};
+use super::kmeans::{Columns, Nearest, Points};
 use super::mixture::{Likelihoods, Mixture};
 use super::nearest;
 
@@ -82,6 +82,37 @@ impl Placer {
             }
         });
         (clusters, margins)
+    }
+}
+
+/// How a clustering divides the cells that it is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cut<'a> {
+    /// A cell goes to the nearest of these centroids, k × features.
+    Nearest(&'a [f64]),
+    /// A cell goes to the likeliest of these components.
+    Likeliest(&'a Likelihoods),
+}
+
+impl Cut<'_> {
+    /// Number of clusters.
+    pub(super) fn k(self, n_features: usize) -> usize {
+        match self {
+            Self::Nearest(centroids) => centroids.len() / n_features.max(1),
+            Self::Likeliest(likelihoods) => likelihoods.means().nrows(),
+        }
+    }
+
+    /// Cluster of each cell, taken at its mean.
+    pub(super) fn labels(self, cells: &Points) -> Vec<u32> {
+        match self {
+            Self::Nearest(centroids) => {
+                let mut labels = vec![0; cells.len()];
+                cells.assign(centroids, &mut labels, &mut vec![0.0; cells.len()]);
+                labels
+            }
+            Self::Likeliest(likelihoods) => likelihoods.labels(cells),
+        }
     }
 }
 

@@ -14,8 +14,9 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
-use super::adjusted_rand;
 use super::kmeans::Points;
+use super::place::Cut;
+use super::{adjusted_rand, em};
 
 /// Resamples of which stability is the mean.
 const RESAMPLES: u64 = 20;
@@ -39,8 +40,8 @@ pub(super) struct Stability {
     pub(super) spread: f64,
 }
 
-/// Measures how stable clusterings (k × features each) of the same cells are.
-pub(super) fn stability(cells: &Points, clusterings: &[&[f64]], seed: u64) -> Vec<Stability> {
+/// Measures how stable clusterings of the same cells are.
+pub(super) fn stability(cells: &Points, clusterings: &[Cut<'_>], seed: u64) -> Vec<Stability> {
     let all: f64 = cells.weights.iter().sum();
     #[expect(
         clippy::cast_possible_truncation,
@@ -48,10 +49,7 @@ pub(super) fn stability(cells: &Points, clusterings: &[&[f64]], seed: u64) -> Ve
         reason = "at most DRAWN"
     )]
     let drawn = all.min(DRAWN as f64) as u64;
-    let published: Vec<Vec<u32>> = clusterings
-        .iter()
-        .map(|centroids| labels(cells, centroids))
-        .collect();
+    let published: Vec<Vec<u32>> = clusterings.iter().map(|cut| cut.labels(cells)).collect();
     let indices: Vec<Vec<f64>> = (0..RESAMPLES)
         .into_par_iter()
         .map(|resample| {
@@ -60,13 +58,19 @@ pub(super) fn stability(cells: &Points, clusterings: &[&[f64]], seed: u64) -> Ve
             clusterings
                 .iter()
                 .zip(&published)
-                .map(|(centroids, published)| {
-                    let k = centroids.len() / cells.n_features;
+                .map(|(cut, published)| {
+                    let k = cut.k(cells.n_features);
                     if sample.len() < k {
                         return 0.0;
                     }
-                    let found = best(&sample, k, &mut random);
-                    likeness(published, &labels(cells, &found.0), &cells.weights)
+                    let found = best(&sample, k, &mut random).0;
+                    let again = match cut {
+                        Cut::Nearest(_) => Some(Cut::Nearest(&found).labels(cells)),
+                        Cut::Likeliest(_) => em::fit(&sample, &found)
+                            .map(|found| Cut::Likeliest(&found).labels(cells)),
+                    };
+                    // What cannot be found at all does not come out again.
+                    again.map_or(0.0, |again| likeness(published, &again, &cells.weights))
                 })
                 .collect()
         })
@@ -156,12 +160,6 @@ fn best(points: &Points, k: usize, random: &mut Xoshiro256PlusPlus) -> (Vec<f64>
         }
     }
     best
-}
-
-fn labels(points: &Points, centroids: &[f64]) -> Vec<u32> {
-    let mut labels = vec![0; points.len()];
-    points.assign(centroids, &mut labels, &mut vec![0.0; points.len()]);
-    labels
 }
 
 /// So many customers drawn with replacement.

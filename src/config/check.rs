@@ -4,6 +4,7 @@
 //! Invariant: no stage has to check a setting again.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
@@ -22,6 +23,8 @@ const MAX_DECIMALS: u32 = 12;
 const MAX_THREADS: usize = 1_024;
 /// Bands of a feature beyond which there are too many tiers to tell apart.
 const MAX_BANDS: usize = 5;
+/// Weights of a feature: beyond these one feature alone makes all distances, to the last digit.
+const WEIGHTS: RangeInclusive<f64> = 1e-6..=1e6;
 
 impl TryFrom<Options> for Config {
     type Error = Error;
@@ -299,9 +302,9 @@ fn check_feature(feature: Feature, features: &FeaturesOptions) -> Result<()> {
         ));
     }
     if let Some(weight) = own.weight
-        && !(weight.is_finite() && 0.0 < weight)
+        && !WEIGHTS.contains(&weight)
     {
-        return Err(bad_value(&key("weight"), weight, "a number above 0"));
+        return Err(bad_value(&key("weight"), weight, "0.000001 to 1000000"));
     }
     match own.winsorise.or(features.winsorise) {
         Some(Share(share)) if 0.5 <= share => {

@@ -196,7 +196,7 @@ pub struct FeatureOptions {
     pub scale: Option<Scale>,
     /// Its own share to clip at both ends.
     pub winsorise: Option<Share>,
-    /// How much it counts: the scaled feature is multiplied by this.
+    /// How much it counts, 0.000001 to 1,000,000: the scaled feature is multiplied by this.
     pub weight: Option<f64>,
     /// Only in `[features.monetary]`: what each type of event is worth.
     pub weights: Option<BTreeMap<String, f64>>,

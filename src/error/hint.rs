@@ -112,6 +112,10 @@ impl Error {
             } else {
                 format!("set `k` to {distinct} or less; with `k = \"auto\"`, `k-min`")
             }),
+            Self::Mixture { .. } => Some(
+                "lower `k`, raise `max-iter`, or leave it to `k = \"auto\"`; `algorithm = \"lloyd\"` needs no width of its clusters"
+                    .to_owned(),
+            ),
             Self::MaxRejected { .. } => Some(
                 "`tiermill check` lists them; leave rows out on purpose with `where`, or raise `max-rejected`".to_owned(),
             ),

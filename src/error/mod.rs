@@ -390,11 +390,13 @@ pub enum Error {
         /// The key in model.json.
         part: &'static str,
     },
-    /// A mixture with a component that has no width.
-    #[error("a component of the Gaussian mixture of k = {k} has no width")]
+    /// No mixture was found.
+    #[error("no Gaussian mixture of k = {k} was found")]
     Mixture {
         /// Components asked for.
         k: usize,
+        /// Why not, as linfa says it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Values that cannot be cut into bands.
     #[error("cannot cut a feature into bands")]

@@ -1,14 +1,16 @@
-//! k-means: time and inertia side by side, since a faster search that ends higher is no gain.
+//! k-means and natural breaks: time and inertia side by side, since a faster search that ends higher is no gain.
 //!
 //!     cargo bench
 //!
 //! `fit` is the whole search: ours against linfa-clustering's, ten runs each. `last_steps` is what follows a good start,
 //! to a fixed point on all rows: ours (whole balls, slack), Hamerly's bounds on every row, and plain Lloyd. Data are made
-//! outside the timer, from a constant seed; parameters stand in the id; inertia is printed once for each.
+//! outside the timer, from a constant seed; parameters stand in the id; inertia is printed once for each. `breaks` cuts five
+//! million distinct amounts of money into up to five bands, the optimum of each.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     missing_docs,
     reason = "a benchmark may stop where it stands, and says what it found"
 )]
@@ -23,6 +25,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::{Xoshiro256Plus, Xoshiro256PlusPlus};
 use tiermill::cluster::KMeans;
+use tiermill::cluster::breaks::breaks;
 
 /// Customers of one search.
 const ROWS: [usize; 2] = [10_000, 100_000];
@@ -219,5 +222,42 @@ fn last_steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fit, last_steps);
+/// Distinct values that are cut.
+const AMOUNTS: usize = 5_000_000;
+/// Bands at most.
+const BANDS: usize = 5;
+
+/// Ascending amounts with four decimals, log-normal, no two alike.
+fn amounts() -> Vec<i64> {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
+    let mut share = move || (f64::from(random.next_u32()) + 0.5) / 2_f64.powi(32);
+    let mut normal = || (-2.0 * share().ln()).sqrt() * (std::f64::consts::TAU * share()).cos();
+    let mut amounts: Vec<i64> = (0..AMOUNTS)
+        .map(|_| ((normal() * 1.5 + 6.0).exp() * 1e4) as i64)
+        .collect();
+    amounts.sort_unstable();
+    // Ties move up by one until there are none.
+    for i in 1..amounts.len() {
+        amounts[i] = amounts[i].max(amounts[i - 1] + 1);
+    }
+    amounts
+}
+
+fn natural_breaks(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("breaks");
+    group.sample_size(10);
+    let values = amounts();
+    let weights = vec![1; values.len()];
+    for found in breaks(&values, &weights, BANDS).unwrap() {
+        let bands = found.sizes.len();
+        let (within, gvf) = (found.within_ss / 1e8, found.gvf);
+        eprintln!("breaks/{AMOUNTS}/k={bands}: within-sum {within:.6e}, gvf {gvf:.6}");
+    }
+    group.bench_function(BenchmarkId::new("tiermill", AMOUNTS), |bencher| {
+        bencher.iter(|| black_box(breaks(&values, &weights, BANDS).unwrap()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, fit, last_steps, natural_breaks);
 criterion_main!(benches);

@@ -1319,7 +1319,7 @@ fn a_value_that_a_key_cannot_have_is_an_error_that_says_what_it_can() {
     `features` is [monetary], expected at least two features
     `features` is `monetary` twice, expected each feature once
     `features` is ["monetary", "revenue"], expected one of `recency_days`, `frequency`, `monetary`, `tenure_days`, `aov`
-    `monetary.weight` is -1, expected a number above 0
+    `monetary.weight` is -1, expected 0.000001 to 1000000
     `winsorise` is 0.5, expected a share below 0.5
     `code-names` is `12`, expected codes from `000` to `111`
     `threads` is 0, expected 1 to 1024

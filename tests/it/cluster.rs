@@ -15,7 +15,7 @@ use tiermill::cluster::{
     silhouette,
 };
 use tiermill::config::{ClusterConfig, Feature, FeatureConfig, Scale, Transform};
-use tiermill::features::sketch::sketch;
+use tiermill::features::sketch::{Grid, sketch, sketch_weighted};
 use tiermill::load::Customers;
 use tiermill::{Error, Result, features};
 
@@ -668,6 +668,81 @@ fn a_row_of_weight_0_is_not_there() {
         params.fit(&dataset(&far).with_weights(weights)).unwrap(),
         one
     );
+}
+
+#[test]
+fn weights_far_apart_all_count_or_are_refused() {
+    let fitted = |k: usize, points: Array2<f64>, weights: Array1<f32>| {
+        let rows = dataset(&points).with_weights(weights);
+        KMeans::params(k).fit(&rows)
+    };
+    let three = || array![[0.0], [1.0], [9.0]];
+    for (weights, k, sizes) in [
+        (
+            array![1e12, 1.0, 1.0],
+            2,
+            array![f64::from(1e12_f32) + 1.0, 1.0],
+        ),
+        (
+            array![1e12, 0.125, 1.0],
+            3,
+            array![1e12_f32.into(), 0.125, 1.0],
+        ),
+        // Above 2³² they are as whole as below.
+        (
+            array![2_f32.powi(40), 1.0, 3.0],
+            2,
+            array![2_f64.powi(40) + 1.0, 3.0],
+        ),
+        (
+            array![2_f32.powi(61), 2.0, 3.0],
+            3,
+            array![2_f64.powi(61), 2.0, 3.0],
+        ),
+    ] {
+        assert_eq!(fitted(k, three(), weights).unwrap().sizes(), sizes);
+    }
+    let error = fitted(2, three(), array![1e30, 1.0, 0.0]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`weight of row 1` is 1e0, expected 0, or at least 2.74877906944e11 beside a weight of 1e30"
+    );
+}
+
+#[test]
+fn a_customer_of_weight_0_has_a_label_and_counts_nowhere() {
+    let points = array![[8.0], [0.0], [0.5], [9.0], [4.0], [1.0]];
+    let grid = Grid::covering(points.view()).unwrap();
+    let weighted = sketch_weighted(points.view(), Some(&[0, 1, 3, 2, 0, 0]), &grid).unwrap();
+    let found = cluster(&weighted, &settings("k = 2")).unwrap().clustering;
+    assert_eq!(found.labels, [1, 0, 0, 1, 0, 0]);
+    assert_eq!(found.sizes, [4, 2]);
+    assert_eq!(found.centroids, array![[0.375], [9.0]]);
+    for lines in [
+        "k = 2\nalgorithm = 'linfa'",
+        "k = 2\nalgorithm = 'gmm'",
+        "method = 'breaks'",
+    ] {
+        let error = cluster(&weighted, &settings(lines)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`weights` is set, expected `method = \"kmeans\"` with `algorithm = \"lloyd\"`, which alone takes them"
+        );
+    }
+}
+
+#[test]
+fn silhouettes_of_many_features_are_those_of_all_customers_too() {
+    for n_features in [5, 8] {
+        let points = cloud(9_000, n_features, 6);
+        let found = fit(points.view(), "k = 2\nn-runs = 1");
+        let all = silhouette(points.view(), &found.clustering.labels, 2);
+        let off = found.k_table[0].silhouette - all;
+        assert!(
+            off.abs() < 0.01,
+            "{n_features} features: {all} is {off} off"
+        );
+    }
 }
 
 #[test]

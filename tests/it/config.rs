@@ -552,7 +552,7 @@ fn what_only_orders_have_is_refused_for_a_ready_customer_table() {
 fn the_table_of_a_feature_that_is_not_used_is_checked_too() {
     assert_eq!(
         refused("[features.tenure_days]\nweight = -1"),
-        "`tenure_days.weight` is -1, expected a number above 0"
+        "`tenure_days.weight` is -1, expected 0.000001 to 1000000"
     );
 }
 
@@ -589,11 +589,19 @@ fn names_codes_and_weights_are_checked_too() {
         ),
         (
             "[features.monetary]\nweight = 0",
-            "`monetary.weight` is 0, expected a number above 0",
+            "`monetary.weight` is 0, expected 0.000001 to 1000000",
+        ),
+        (
+            "[features.monetary]\nweight = 1000001",
+            "`monetary.weight` is 1000001, expected 0.000001 to 1000000",
+        ),
+        (
+            "[features.monetary]\nweight = 0.0000001",
+            "`monetary.weight` is 0.0000001, expected 0.000001 to 1000000",
         ),
         (
             "[features.monetary]\nweight = inf",
-            "`monetary.weight` is inf, expected a number above 0",
+            "`monetary.weight` is inf, expected 0.000001 to 1000000",
         ),
         (
             "[features.frequency]\nweights = { a = 1 }",

@@ -30,6 +30,8 @@ mod features;
 mod sketch;
 // k-means against scikit-learn's catalogue and figures.
 mod cluster;
+// Gaussian mixtures: how likely, how good, and what becomes of a k that has none.
+mod mixture;
 // Bands of each feature and a Gaussian mixture, through the pipeline.
 mod bands;
 // Ranks, names, keys, margins, profiles, warnings and scores.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 use tiermill::features::sketch::{
-    Grid, MAX_BINS, MAX_CELLS, Sketch, Sketched, sketch, sketch_weighted,
+    Grid, MAX_BINS, MAX_CELLS, MAX_WEIGHT, Sketch, Sketched, sketch, sketch_weighted,
 };
 
 use crate::support::{close, threads};
@@ -469,4 +469,37 @@ fn a_cell_of_many_rows_at_the_end_of_the_grid_adds_up() {
     let weighted = sketch_weighted(points.view(), Some(&ones), &grid).unwrap();
     assert_eq!(sketch(points.view()).unwrap().sketch, weighted.sketch);
     assert_eq!(weighted.sketch.count(), 1 << 16);
+}
+
+#[test]
+fn heavy_rows_at_the_end_of_the_grid_add_up() {
+    let points = array![[127.5], [-127.5]];
+    let grid = Grid::covering(points.view()).unwrap();
+    for weight in [1 << 34, 1 << 40, MAX_WEIGHT / 2] {
+        let sketch = sketch_weighted(points.view(), Some(&[weight, weight]), &grid);
+        let sketch = sketch.unwrap().sketch;
+        assert_eq!(sketch.count(), 2 * weight);
+        assert_eq!((sketch.mean(0), sketch.variance(0)), (0.0, 127.5 * 127.5));
+        assert_eq!(kept(&sketch), sketch);
+    }
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_with_both_numbers() {
+    let points = array![[1.0], [2.0]];
+    let grid = Grid::covering(points.view()).unwrap();
+    for (weights, expected) in [
+        (
+            vec![MAX_WEIGHT, 1],
+            "`weights` is 4611686018427387905 in all, expected at most 4611686018427387904",
+        ),
+        (
+            vec![u64::MAX; 2],
+            "`weights` is 36893488147419103230 in all, expected at most 4611686018427387904",
+        ),
+        (vec![1], "`weights` is 1, expected 2, one for each row"),
+    ] {
+        let error = sketch_weighted(points.view(), Some(&weights), &grid).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }

@@ -11,7 +11,7 @@ use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use super::exact::{self, Fixed};
-use super::filter::Centroids;
+use super::filter::{Centroids, Totals};
 use super::points::{Points, Solution, squared};
 use super::survey::{self, Survey};
 use super::tree::Tree;
@@ -160,10 +160,12 @@ impl<'a> Engine<'a> {
             let rows = fixed.centroids.places.chunks_exact(d);
             rows.is_sorted_by(|a, b| exact::by_coordinates(a, b).is_le())
         };
-        while fixed.converged && !ordered(&fixed) {
+        while !ordered(&fixed) {
+            // Who gave up does not go on, but is put in order all the same.
+            let left = if fixed.converged { max_iter } else { 0 };
             let n_iter = fixed.n_iter;
             let start = self.centroids(&fixed.centroids.places).places;
-            fixed = exact::iterate(&self.rows, start, max_iter);
+            fixed = exact::iterate(&self.rows, start, left);
             fixed.n_iter += n_iter;
         }
         self.counted(fixed)
@@ -180,29 +182,46 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Counts clusters that somebody else found: rows go where `place` says, and what is counted is around `means`.
+    /// Counts clusters that somebody else found: rows go where `place` says, and what is counted is around their means (of
+    /// nobody's, around that of the places). The inertia around the places, k × features, comes beside it.
     pub(in crate::cluster) fn count_placed(
         &self,
-        means: &Array2<f64>,
-        place: impl Fn(ArrayView1<'_, f64>) -> u32 + Sync,
-    ) -> Solved {
-        let rows = self.rows.points.par_chunks_exact(self.mean.len());
-        let owners: Vec<u32> = rows.map(|row| place(ArrayView1::from(row))).collect();
-        let mut sizes = vec![0; means.nrows()];
-        for (row, &owner) in owners.iter().enumerate() {
-            sizes[owner as usize] += self.rows.weight(row).unsigned_abs();
+        places: &Array2<f64>,
+        place: impl Fn(ArrayView1<'_, f64>) -> usize + Sync,
+    ) -> (Solved, f64) {
+        let (k, d) = places.dim();
+        let rows = self.rows.points.par_chunks_exact(d);
+        let owners: Vec<u32> = rows
+            .map(|row| u32::try_from(place(ArrayView1::from(row))).unwrap_or(u32::MAX))
+            .collect();
+        let nothing = || Totals::nothing(k, d);
+        let add_row = |mut totals: Totals, (row, &owner): (usize, &u32)| {
+            let row = u32::try_from(row).unwrap_or(u32::MAX);
+            totals.row(&self.rows, row, (owner, 1));
+            totals
+        };
+        let add = |mut totals: Totals, more: Totals| {
+            totals.add(&more);
+            totals
+        };
+        let owned = owners.par_iter().enumerate();
+        let totals = owned.fold(nothing, add_row).reduce(nothing, add);
+        let places: Vec<f64> = places.iter().copied().collect();
+        let mut means = totals.means(&self.rows);
+        for (i, mean) in means.iter_mut().enumerate() {
+            if totals.counts[i / d] == 0 {
+                *mean = places[i];
+            }
         }
-        let centroids: Vec<f64> = means.iter().copied().collect();
-        let Survey { inertia, distances } = survey::survey(&self.rows, &centroids, &owners);
-        Solved {
-            centroids,
-            sizes,
+        let inertia = survey::survey(&self.rows, &places, &owners).inertia;
+        let counted = Fixed {
+            centroids: Centroids { d, places: means },
+            totals,
             owners,
-            inertia,
-            distances,
             n_iter: 0,
             converged: true,
-        }
+        };
+        (self.counted(counted), inertia)
     }
 
     /// Counts what is reported, over all rows.

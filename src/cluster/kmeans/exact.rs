@@ -194,7 +194,16 @@ impl<'a> State<'a> {
             drift: 0.0,
             wheel: Wheel::default(),
         };
-        let roots = tree.parts(PARTS).into_iter();
+        state.place_all();
+        state
+    }
+
+    /// Gives everything to its nearest centroid, as if nothing were known.
+    fn place_all(&mut self) {
+        self.totals = Totals::nothing(self.centroids.len(), self.centroids.d);
+        self.drift = 0.0;
+        self.wheel = Wheel::default();
+        let roots = self.tree.parts(PARTS).into_iter();
         let roots: Vec<Item> = roots
             .map(|id| Item {
                 id,
@@ -202,14 +211,19 @@ impl<'a> State<'a> {
                 due: 0.0,
             })
             .collect();
-        state.place(&roots, 1);
-        state
+        self.place(&roots, 1);
     }
 
     /// One iteration.
     fn step(&mut self, next: Vec<f64>) {
         self.drift += self.centroids.movement(&next);
         self.centroids.places = next;
+        // Where the drift is so large, from a start far away, that small movements are lost in its last digit, nothing
+        // is known any more.
+        if self.tree.rounding < self.drift * f64::EPSILON {
+            self.place_all();
+            return;
+        }
         let due = self.wheel.due(self.drift);
         self.place(&due, CHUNK);
     }

@@ -26,10 +26,7 @@ pub(super) use points::{Points, squared};
 
 use super::nearest;
 use crate::error::{Error, Result};
-use crate::features::sketch::{Grid, Sketched, sketch_weighted};
-
-/// Weights become whole numbers; the greatest has this many bits where they are not whole already.
-const WEIGHT_BITS: i32 = 32;
+use crate::features::sketch::{Grid, MAX_WEIGHT, Sketched, sketch_weighted};
 
 /// A fitted k-means model.
 ///
@@ -54,7 +51,8 @@ const WEIGHT_BITS: i32 = 32;
 /// Sums are whole numbers, so the result does not depend on the order of rows or the number of threads. An empty cluster
 /// takes the row that lies farthest from its centroid, as in scikit-learn.
 ///
-/// Weights of a dataset are honoured: weight n counts like n equal rows, and weight 0 like none.
+/// Weights of a dataset are honoured: weight n counts like n equal rows, and weight 0 like none. Whole weights that add up to
+/// at most 2⁶² are exact, others are rounded to a 2⁶²th part of all; one that would be 0 then is an error.
 ///
 /// # Example
 /// ```
@@ -286,41 +284,49 @@ pub(super) fn centroid_matrix(centroids: &[f64], n_features: usize) -> Array2<f6
     )
 }
 
-/// Weights as whole numbers, and what weight 1 became.
+/// Weights as whole numbers, and what weight 1 became: 1 where they are whole already and add up to [`MAX_WEIGHT`] at most,
+/// elsewhere the greatest power of two with which they surely do.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "finite, from 0, and below 2¹²⁸ or, scaled, 2⁶²"
+)]
 fn whole_weights(weights: &[f32]) -> Result<(Vec<u64>, f64)> {
-    if let Some((row, weight)) = weights
-        .iter()
-        .enumerate()
-        .find(|(_, weight)| !(0.0..f32::INFINITY).contains(*weight))
-    {
-        return Err(Error::BadValue {
-            key: format!("weight of row {row}"),
-            found: weight.to_string(),
-            expected: "a finite number from 0".to_owned(),
-        });
+    let bad = |row: usize, found: String, expected: String| Error::BadValue {
+        key: format!("weight of row {row}"),
+        found,
+        expected,
+    };
+    let sound = |weight: &f32| (0.0..f32::INFINITY).contains(weight);
+    if let Some(row) = weights.iter().position(|weight| !sound(weight)) {
+        let expected = "a finite number from 0".to_owned();
+        return Err(bad(row, weights[row].to_string(), expected));
     }
-    let largest = weights
-        .iter()
-        .fold(0.0_f64, |largest, &weight| largest.max(weight.into()));
-    let limit = 2_f64.powi(WEIGHT_BITS);
-    let mut one = 1.0;
+    let most = weights.iter().copied().fold(0.0, f32::max);
+    let add = |sum: u128, &weight: &f32| sum.saturating_add(weight as u128);
     let whole = weights.iter().all(|weight| weight.fract() == 0.0);
-    while limit < largest * one {
-        one /= 2.0;
+    let mut one = 1.0;
+    if !whole || u128::from(MAX_WEIGHT) < weights.iter().fold(0, add) {
+        // Not the sum of the weights, in which their order would show.
+        let counting = weights.iter().filter(|&&weight| 0.0 < weight).count();
+        let bound = f64::from(most) * counting as f64;
+        let limit = MAX_WEIGHT as f64;
+        while bound * one * 2.0 <= limit {
+            one *= 2.0;
+        }
+        while limit < bound * one {
+            one /= 2.0;
+        }
     }
-    while !whole && largest * one * 2.0 <= limit {
-        one *= 2.0;
+    let scaled = |&weight: &f32| (f64::from(weight) * one).round() as u64;
+    let scaled: Vec<u64> = weights.iter().map(scaled).collect();
+    let lost = |(&weight, &scaled): (&f32, &u64)| 0.0 < weight && scaled == 0;
+    if let Some(row) = weights.iter().zip(&scaled).position(lost) {
+        let (found, least) = (format!("{:e}", weights[row]), 0.5 / one);
+        let expected = format!("0, or at least {least:e} beside a weight of {most:e}");
+        return Err(bad(row, found, expected));
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "from 0 to 2³²"
-    )]
-    let weights = weights
-        .iter()
-        .map(|&weight| (f64::from(weight) * one).round() as u64)
-        .collect();
-    Ok((weights, one))
+    Ok((scaled, one))
 }
 
 /// How many distinct rows there are on the grid, counted up to `enough`.

@@ -269,3 +269,54 @@ fn a_centroid_that_nobody_is_near_takes_the_farthest_row() {
         assert_eq!(labels, plain_labels(&points, &fixed.centroids.places));
     }
 }
+
+#[test]
+fn a_start_far_away_ends_in_a_fixed_point_too() {
+    for far in [1e9, 1e15, 1e150] {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(9);
+        let points = Array2::from_shape_fn((20_000, 2), |_| {
+            f64::from(random.next_u32()) / 2_f64.powi(32)
+        });
+        let mut start: Vec<f64> = points.iter().take(10).copied().collect();
+        (start[8], start[9]) = (far, -far);
+        let (fixed, labels) = exact(&points, &vec![1; 20_000], &start, 10_000);
+        assert!(fixed.converged);
+        assert_eq!(
+            labels,
+            plain_labels(&points, &fixed.centroids.places),
+            "{far}"
+        );
+        for (cluster, size) in sizes_of(&fixed).into_iter().enumerate() {
+            let own = (0..20_000).filter(|&row| labels[row] as usize == cluster);
+            assert_eq!(own.clone().count() as u64, size);
+            let mean = own.map(|row| points[[row, 0]]).sum::<f64>() / size as f64;
+            let found = fixed.centroids.place(cluster)[0];
+            assert!((mean - found).abs() < 1e-9, "{far}: {mean}, {found}");
+        }
+    }
+}
+
+#[test]
+fn centroids_ascend_where_the_iteration_gave_up_too() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
+    let points = Array2::from_shape_fn((3_000, 2), |_| {
+        f64::from(random.next_u32()) / 2_f64.powi(32)
+    });
+    // The higher, the farther left: one step puts the first centroid to the right of the second.
+    let points = Array2::from_shape_fn((3_000, 2), |(row, column)| {
+        let height = points[[row, 1]].powi(2);
+        [points[[row, 0]] / 4.0 - height, height][column]
+    });
+    let start = Array2::from_shape_vec((2, 2), vec![0.0, 0.0, 0.01, 1.0]).unwrap();
+    let rows = DatasetBase::from(points.clone());
+    let params = KMeans::params(2).start(start).max_iter(1);
+    let model = params.fit(&rows).unwrap();
+    assert_eq!((model.converged(), model.n_iter()), (false, 1));
+    let centroids = model.centroids();
+    assert!(centroids[[0, 0]] < centroids[[1, 0]], "{centroids}");
+    let labels = points
+        .outer_iter()
+        .map(|row| nearest(centroids.view(), row).0);
+    let first = labels.filter(|&label| label == 0).count();
+    assert!((model.sizes()[0] - first as f64).abs() < 0.5);
+}

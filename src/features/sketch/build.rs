@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::grid::{BLOCK, Coordinates};
 use super::sort::{Keyed, sorted};
-use super::{Cells, Grid, Histogram, MAX_CELLS, Sketch, Wide};
+use super::{Cells, Grid, Histogram, MAX_CELLS, MAX_WEIGHT, Sketch, Wide};
 use crate::error::{Error, Result};
 
 /// Bits of a key that is sorted quickly; if its cells turn out too few, wider keys are tried.
@@ -50,6 +50,8 @@ pub struct Sketched {
     pub points: Vec<f64>,
     /// Weights in the order of the cells; none where every row counts once.
     pub weights: Option<Vec<u64>>,
+    /// Rows of weight 0, by their number: what they are is known, but they count nowhere.
+    pub left_out: Vec<(u32, Vec<f64>)>,
 }
 
 impl Sketched {
@@ -92,13 +94,17 @@ pub fn sketch(matrix: ArrayView2<'_, f64>) -> Result<Sketched> {
 /// of weight 0 is left out.
 ///
 /// # Errors
-/// As [`sketch`]; [`Error::OtherGrid`] for rows beyond the grid.
+/// As [`sketch`]; [`Error::OtherGrid`] for rows beyond the grid, [`Error::BadValue`] unless each row has one weight and
+/// together they are at most [`MAX_WEIGHT`].
 pub fn sketch_weighted(
     matrix: ArrayView2<'_, f64>,
     weights: Option<&[u64]>,
     grid: &Grid,
 ) -> Result<Sketched> {
     check_rows(matrix)?;
+    if let Some(weights) = weights {
+        check_weights(weights, matrix.nrows())?;
+    }
     let coordinates = Coordinates::of(matrix);
     let ends = coordinates.ends(weights)?;
     if !grid.covers(&ends) {
@@ -115,6 +121,25 @@ fn check_rows(matrix: ArrayView2<'_, f64>) -> Result<()> {
             limit: u32::MAX.into(),
         }),
     }
+}
+
+fn check_weights(weights: &[u64], rows: usize) -> Result<()> {
+    let bad = |found: String, expected: String| Error::BadValue {
+        key: "weights".to_owned(),
+        found,
+        expected,
+    };
+    if weights.len() != rows {
+        let expected = format!("{rows}, one for each row");
+        return Err(bad(weights.len().to_string(), expected));
+    }
+    // 2³² of 64 bits are far below 2¹²⁸.
+    let all: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
+    if u128::from(MAX_WEIGHT) < all {
+        let expected = format!("at most {MAX_WEIGHT}");
+        return Err(bad(format!("{all} in all"), expected));
+    }
+    Ok(())
 }
 
 /// What is sketched.
@@ -172,7 +197,17 @@ impl<'a> Rows<'a> {
             order,
             points,
             weights,
+            left_out: self.left_out(),
         }
+    }
+
+    /// Rows of weight 0.
+    fn left_out(&self) -> Vec<(u32, Vec<f64>)> {
+        let weights = (0..).zip(self.weights.unwrap_or_default());
+        weights
+            .filter(|&(_, &weight)| weight == 0)
+            .map(|(row, _)| (row, self.coordinates.row(row as usize).to_vec()))
+            .collect()
     }
 
     /// The level of the sketch, and its rows in the order of its cells.
@@ -363,7 +398,7 @@ impl Placed<'_> {
                 let value = self.grid.fixed(feature, value);
                 cells.sums[start + feature] += i128::from(value) * i128::from(weight);
                 let size = u128::from(value.unsigned_abs());
-                squares[feature].add(size * size * u128::from(weight));
+                squares[feature].add_times(size * size, weight);
             }
         }
         cells.counts.push(count);

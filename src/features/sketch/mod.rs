@@ -24,6 +24,8 @@ use wide::Wide;
 
 /// Cells at the finest level, whatever the number of customers.
 pub const MAX_CELLS: usize = 200_000;
+/// Weight of all rows of a sketch at most: sums of coordinates keep within 128 bits, and differences of weights within 64.
+pub const MAX_WEIGHT: u64 = 1 << 62;
 
 /// A summary of the rows of a matrix, from which clusters, cut points and drift can be read.
 #[derive(Debug, Clone, PartialEq)]

@@ -16,7 +16,7 @@ const WARNINGS = {
   amounts_rounded: "部分金额的小数位过多，已四舍五入", constant_feature: "某一特征对所有客户都相同", customers_without_label: "部分客户没有标签",
   dominant_band: "某一分段占了大多数客户", dominant_tier: "某一层占了大多数客户", empty_scores: "部分评分没有客户", few_bands: "不同取值太少，分段数少于所求",
   low_fidelity: "规则对层级的还原度偏低", map_has_gaps: "规则有空缺：部分情形无客群", map_overlaps: "规则有重叠：部分情形属于多个客群", map_unreachable: "规则中有无法到达的客群",
-  name_and_path: "名称同时是路径", net_not_positive: "部分客户的净额不大于 0", no_font: "图片缺少部分文字的字体", no_k_passes: "没有一个层数通过全部检验", no_order: "部分客户只有退款，没有订单", no_segment: "部分客户不属于任何客群",
+  name_and_path: "名称同时是路径", net_not_positive: "部分客户的净额不大于 0", no_font: "图片缺少部分文字的字体", no_mixture: "部分层数找不到高斯混合，未参与比较", no_k_passes: "没有一个层数通过全部检验", no_order: "部分客户只有退款，没有订单", no_segment: "部分客户不属于任何客群",
   no_structure: "数据中没有明显的分群结构", not_converged: "聚类未收敛", null_customers: "部分行没有客户", only_in_one: "部分客户只出现在一方", other_as_of: "两方的截止日期不同",
   rules_from_the_future: "规则的断点取自回测时点之后的数据，比较偏向该规则", small_tiers: "部分层级的客户过少", thin_band: "部分分段的客户过少", tier_without_rule: "部分层级没有对应的规则", unlisted_event: "部分事件没有权重，按 0 计", unreadable_history: "部分历史批次无法读取", without_orders: "部分客户没有订单",
 };
