@@ -1203,7 +1203,7 @@ fn an_unknown_key_is_an_error_with_a_suggestion() {
     exit 2
     error: unknown key `zzz` at the top level
 
-    hint: known here: `[input]`, `[rfm]`, `[features]`, `[cluster]`, `[tiers]`, `[rules]`, `[output]`, `input`, `level`, `customer`, `time`, `amount` and 59 more
+    hint: known here: `[input]`, `[rfm]`, `[features]`, `[cluster]`, `[tiers]`, `[rules]`, `[output]`, `input`, `level`, `customer`, `time`, `amount` and 60 more
     ");
 }
 

@@ -270,9 +270,12 @@ impl<'a> Engine<'a> {
         match (&self.fine, &self.cells) {
             (Some(fine), cells) => {
                 let refined = runs.into_par_iter().map(|mut run| {
+                    // Hartigan's moves ask for means of what each owns, which those of coarse cells are not.
                     if let Some(cells) = cells {
                         let fixed = exact::iterate(cells, run.centroids, search.max_iter);
                         run.centroids = fixed.centroids.places;
+                    } else {
+                        run = fine.lloyd(run.centroids, search.max_iter);
                     }
                     fine.refine(run, search.max_iter)
                 });
