@@ -232,6 +232,7 @@ def exports(checks, page, path, customers, folder):
         page.open(path, fragment)
         shown = page.segments()
         (folder / f"{name}.toml").write_text(page.exported("toml"), encoding="utf-8")
+        checks.that(f"{name}: the rule file says what it was fitted to", 'fitted-as-of = "1998-07-01T00:00:00"' in (folder / f"{name}.toml").read_text(encoding="utf-8"))
         proof = json.loads(tiermill(folder, "maps", "--check", f"{name}.toml", "--format", "json"))
         checks.equal(f"{name}: the exported map is proven whole", (proof["mece"], proof["segments"]), (True, len(shown)))
         found = json.loads(tiermill(folder, "compare", f"{name}.toml", "out", *ORDERS, "--format", "json", "--quiet"))["cross_table"]

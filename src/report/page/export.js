@@ -10,7 +10,8 @@ const exportToml = (result) => {
   const lines = [
     `# Cut points set on the report page of run ${D.run_id}; upper bounds, inclusive. Score 1 is the worst.`,
     `name = "calibrated"`, `name-zh = "校准"`,
-    `description = ${tomlText(`Set on the report page of run ${D.run_id}, as of ${D.tiers.as_of}.`)}`, "",
+    `description = ${tomlText(`Set on the report page of run ${D.run_id}, as of ${D.tiers.as_of}.`)}`,
+    `fitted-as-of = ${tomlText(D.tiers.as_of)}`, "",
   ];
   RULE_DIMS.forEach((name, d) => {
     if (state.cuts[d].length) lines.push(`[scores.${name}]`, `method = "fixed"`, `cuts = [${cutValues(d).map(plain).join(", ")}]`, "");
