@@ -7,6 +7,7 @@
 //! transform anything: that is `features`.
 
 mod moment;
+mod ranges;
 mod source;
 
 mod fixed;

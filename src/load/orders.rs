@@ -286,7 +286,9 @@ fn add_up<L: Lines + 'static>(
     (frame, who): (LazyFrame, Who),
     add: fn(&Ledger<L>, &Column, &DataFrame, bool) -> PolarsResult<()>,
 ) -> Result<Grouped> {
-    let ledger = Arc::new(Ledger::new(rows.customer_type.clone()));
+    let range = source.range(&rows.customer);
+    let ledger = Ledger::new(rows.customer_type.clone(), source.rows(), range);
+    let ledger = Arc::new(ledger);
     let (book, customer) = (Arc::clone(&ledger), rows.customer.clone());
     let refunds_are_no_orders = rows.refunds_are_no_orders;
     let frame = for_each(frame, move |batch| {

@@ -15,6 +15,7 @@ use polars::prelude::*;
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
+use super::ranges::{self, Ranges};
 use crate::config::RUNS_MARK;
 use crate::error::{Error, Result, nearest};
 
@@ -45,6 +46,7 @@ pub(super) struct Source {
     schemas: Vec<Arc<Schema>>,
     /// How many leading characters of each path belong to the folder that was named; hive keys come after it.
     roots: Vec<usize>,
+    ranges: Ranges,
 }
 
 impl Source {
@@ -63,13 +65,15 @@ impl Source {
             files: Vec::with_capacity(found.len()),
             schemas: Vec::with_capacity(found.len()),
             roots: Vec::with_capacity(found.len()),
+            ranges: Ranges::default(),
         };
         // A folder and a file in it may both be named; reading the file twice would double every order.
         let mut seen = BTreeSet::new();
         for (path, root) in found {
             let real = path.canonicalize().map_err(Error::io("open", &path))?;
             if seen.insert(real) {
-                let (file, schema) = inspect(&path, root)?;
+                let (file, schema, ranges) = inspect(&path, root)?;
+                source.ranges.add(ranges);
                 source.files.push(file);
                 source.schemas.push(schema);
                 source.roots.push(root);
@@ -81,6 +85,11 @@ impl Source {
     /// Rows of all files.
     pub(super) fn rows(&self) -> u64 {
         self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// Between which whole numbers `column` lies, if every file says so; some writers know it less well than others.
+    pub(super) fn range(&self, column: &str) -> Option<(i64, i64)> {
+        self.ranges.get(column)
     }
 
     /// Columns of the first file with their types; hive keys included.
@@ -434,7 +443,7 @@ fn hive_keys(path: &str, root: usize) -> Vec<(&str, &str)> {
 }
 
 /// Checks both ends of a file, and reads its footer.
-fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
+fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>, ranges::OfFile)> {
     let name = path.to_string_lossy().into_owned();
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let bytes = file.metadata().map_err(Error::io("read", path))?.len();
@@ -456,12 +465,14 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
         place: name.clone(),
         source,
     };
-    let (rows, mut schema) = guarded(&name, || {
+    let (rows, mut schema, ranges) = guarded(&name, || {
         let mut reader = ParquetReader::new(file);
         let rows = reader.num_rows().map_err(damaged)? as u64;
         let arrow = reader.schema().map_err(damaged)?;
         check_zones(&name, &arrow)?;
-        Ok((rows, Schema::from_arrow_schema(arrow.as_ref())))
+        let schema = Schema::from_arrow_schema(arrow.as_ref());
+        let ranges = ranges::of_file(reader.get_metadata().map_err(damaged)?, &schema);
+        Ok((rows, schema, ranges))
     })?;
     for (key, _) in hive_keys(&name, root) {
         // polars infers the type over all values of a key, so no single file knows it: asked for when it is scanned.
@@ -479,6 +490,7 @@ fn inspect(path: &Path, root: usize) -> Result<(InputFile, Arc<Schema>)> {
             fingerprint,
         },
         Arc::new(schema),
+        ranges,
     ))
 }
 

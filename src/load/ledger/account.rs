@@ -4,8 +4,34 @@
 
 use std::collections::BTreeMap;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
+use super::Who;
+
 /// What totals have beyond 64 bits, for the few customers for whom that is anything.
 pub(super) type Wide<S> = BTreeMap<S, i128>;
+
+/// Orders that have been counted, each with the place of its customer.
+#[derive(Default)]
+pub(super) struct Orders(HashSet<(u32, [u32; 2]), FixedState>);
+
+impl Orders {
+    /// Whether a line of the customer at `place` is the first that is seen of its order: only that counts, whichever it is.
+    pub(super) fn is_new(&mut self, place: u32, line: Line) -> bool {
+        let order = line.time.and(line.order);
+        order.is_none_or(|order| self.0.insert((place, halves(order))))
+    }
+}
+
+/// A number in two halves, which need no padding beside a third.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "each half is what is left of it"
+)]
+fn halves(order: u64) -> [u32; 2] {
+    [(order >> 32) as u32, order as u32]
+}
 
 /// What a line adds to a customer.
 #[derive(Debug, Clone, Copy)]
@@ -16,13 +42,6 @@ pub(in crate::load) struct Line {
     units: i128,
     /// The order that the row belongs to, where rows are lines of orders.
     order: Option<u64>,
-}
-
-impl Line {
-    /// The order that it counts for, where rows are lines of orders.
-    pub(super) fn counts_for(self) -> Option<u64> {
-        self.time.and(self.order)
-    }
 }
 
 /// A row that is an order, in as few bytes as it takes: they wait by the million.
@@ -79,7 +98,7 @@ pub(super) struct Account<S> {
     pub(super) orders: i64,
 }
 
-impl<S: Ord + Copy> Account<S> {
+impl<S> Account<S> {
     pub(super) fn new(id: S) -> Self {
         Self {
             id,
@@ -90,8 +109,14 @@ impl<S: Ord + Copy> Account<S> {
         }
     }
 
-    /// Adds a line; `is_new` says whether its order, if it is one, has not been counted yet.
-    pub(super) fn add(&mut self, line: Line, is_new: bool, wide: &mut Wide<S>) {
+    /// Whether it is a customer's.
+    pub(super) fn is_of(&self, who: Who) -> bool {
+        0 < self.orders || who == Who::Everybody
+    }
+
+    /// Adds a line; `is_new` says whether its order, if it is one, has not been counted yet, and `who` finds the customer in
+    /// `wide`.
+    pub(super) fn add<W: Ord>(&mut self, line: Line, is_new: bool, (who, wide): (W, &mut Wide<W>)) {
         match line.time {
             Some(time) => {
                 self.last = self.last.max(time);
@@ -104,7 +129,27 @@ impl<S: Ord + Copy> Account<S> {
         let units = i64::try_from(line.units);
         match units.ok().and_then(|units| self.total.checked_add(units)) {
             Some(total) => self.total = total,
-            None => *wide.entry(self.id).or_default() += line.units,
+            None => *wide.entry(who).or_default() += line.units,
+        }
+    }
+}
+
+impl Account<()> {
+    /// The same with an id.
+    pub(super) fn named<S>(&self, id: S) -> Account<S> {
+        let &Self {
+            last,
+            first,
+            total,
+            orders,
+            ..
+        } = self;
+        Account {
+            id,
+            last,
+            first,
+            total,
+            orders,
         }
     }
 }

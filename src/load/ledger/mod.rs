@@ -5,221 +5,31 @@
 //! Invariant: an account holds a count, a minimum, a maximum and an integer sum, so that neither the order of rows nor
 //! the number of threads shows.
 //!
-//! polars reads, casts and filters; only its group-by is replaced. Customers stand on [`SHELVES`] by the hash of their
-//! id, each behind a lock of its own, so that there is one table in memory however many threads there are. A shelf lets
-//! its lines lie until there are many: then its table is in the cache while they are added, and memory is not waited for
-//! once per row.
+//! polars reads, casts and filters; only its group-by is replaced. Customers stand on shelves ([`hall`]), each behind a lock
+//! of its own, so that there is one table in memory however many threads there are: on that of their number where ids are
+//! counted up ([`numbered`]), else on that of the hash of the id ([`shelf`]).
 
 mod account;
+mod columns;
 mod days;
+mod hall;
 mod keys;
+mod numbered;
+mod shelf;
 mod sorted;
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use foldhash::fast::FixedState;
-use hashbrown::hash_table::Entry;
-use hashbrown::{HashSet, HashTable};
 use polars::prelude::*;
-use rayon::prelude::*;
 
 use super::fixed::Exact;
-use account::{Account, Line, Wide};
+use super::ranges::in_64_bits;
 pub(super) use account::{Lines, OrderLine, Row};
 pub(super) use days::Days;
+use hall::open;
 pub(super) use keys::order_keys;
-use keys::{Keys, Texts, Whole};
+use keys::{Texts, Whole};
+use numbered::Numbered;
+use shelf::Shelves;
 use sorted::sorted;
-
-/// Shelves; so many that one fits into the cache of a core while there are some million customers.
-const SHELVES: usize = 256;
-/// Lines that wait on a shelf before they are added to its accounts.
-const WAITING: usize = 2_048;
-/// Lines that are given to the shelves together: as many as the cache of a core holds beside what waits.
-const GIVEN: usize = 8_192;
-
-/// Some of the customers.
-struct Shelf<K: Keys, L> {
-    places: HashTable<u32>,
-    accounts: Vec<Account<K::Stored>>,
-    keys: K,
-    wide: Wide<K::Stored>,
-    /// Orders that have been counted, each with the place of its customer.
-    orders: HashSet<(u32, [u32; 2]), FixedState>,
-    waiting: Vec<(K::Stored, L)>,
-    waiting_keys: K,
-}
-
-impl<K: Keys, L: Lines> Shelf<K, L> {
-    fn new() -> Self {
-        Self {
-            places: HashTable::new(),
-            accounts: Vec::new(),
-            keys: K::default(),
-            wide: Wide::new(),
-            orders: HashSet::default(),
-            waiting: Vec::new(),
-            waiting_keys: K::default(),
-        }
-    }
-
-    /// Lets lines wait, and adds them to the accounts as soon as they are many.
-    fn take_in(&mut self, mut lines: &[(K::Key<'_>, L)]) -> PolarsResult<()> {
-        while !lines.is_empty() {
-            // All at once, since room that grows is cleared anew each time.
-            self.waiting.reserve_exact(WAITING - self.waiting.len());
-            let room = WAITING - self.waiting.len();
-            let (now, later) = lines.split_at(room.min(lines.len()));
-            let keys = &mut self.waiting_keys;
-            let stored = now.iter().map(|&(key, line)| (keys.store(key), line));
-            self.waiting.extend(stored);
-            if self.waiting.len() == WAITING {
-                self.settle()?;
-            }
-            lines = later;
-        }
-        Ok(())
-    }
-
-    /// Adds what waits to the accounts.
-    fn settle(&mut self) -> PolarsResult<()> {
-        let waiting_keys = std::mem::take(&mut self.waiting_keys);
-        let mut waiting = std::mem::take(&mut self.waiting);
-        for &(id, line) in &waiting {
-            self.add(waiting_keys.get(id), line.line())?;
-        }
-        waiting.clear();
-        self.waiting = waiting;
-        Ok(())
-    }
-
-    fn add(&mut self, key: K::Key<'_>, line: Line) -> PolarsResult<()> {
-        let (accounts, keys) = (&mut self.accounts, &mut self.keys);
-        let entry = self.places.entry(
-            K::hash(key),
-            |&place| keys.is(accounts[place as usize].id, key),
-            |&place| K::hash(keys.get(accounts[place as usize].id)),
-        );
-        let place = match entry {
-            Entry::Occupied(place) => *place.get(),
-            Entry::Vacant(free) => {
-                let place = u32::try_from(accounts.len()).map_err(|_| too_many())?;
-                free.insert(place);
-                accounts.push(Account::new(keys.store(key)));
-                place
-            }
-        };
-        // Of the lines of an order only the first that is seen counts, whichever that is.
-        let order = line.counts_for();
-        let is_new = order.is_none_or(|order| self.orders.insert((place, halves(order))));
-        accounts[place as usize].add(line, is_new, &mut self.wide);
-        Ok(())
-    }
-}
-
-/// A number in two halves, which need no padding beside a third.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "each half is what is left of it"
-)]
-fn halves(order: u64) -> [u32; 2] {
-    [(order >> 32) as u32, order as u32]
-}
-
-fn too_many() -> PolarsError {
-    polars_err!(ComputeError: "more than {} customers", u64::from(u32::MAX) * SHELVES as u64)
-}
-
-/// All shelves, for one type of id and of lines.
-struct Shelves<K: Keys, L> {
-    shelves: Vec<Mutex<Shelf<K, L>>>,
-    /// Where the next batch begins, so that two threads do not walk in step.
-    turn: AtomicUsize,
-}
-
-impl<K: Keys, L: Lines> Shelves<K, L> {
-    fn new() -> Self {
-        Self {
-            shelves: (0..SHELVES).map(|_| Mutex::new(Shelf::new())).collect(),
-            turn: AtomicUsize::new(0),
-        }
-    }
-
-    /// Adds a batch of `n` lines.
-    fn add<'a>(
-        &self,
-        n: usize,
-        key: impl Fn(usize) -> K::Key<'a>,
-        line: impl Fn(usize) -> L,
-    ) -> PolarsResult<()> {
-        const STEP: usize = 97;
-        let mut sorted = Vec::new();
-        for begin in (0..n).step_by(GIVEN) {
-            let rows = begin..n.min(begin + GIVEN);
-            let item = |row| (key(row), line(row));
-            let starts = by_shelf(rows, |row| K::hash(key(row)), item, &mut sorted);
-            let turn = self.turn.fetch_add(STEP, Ordering::Relaxed);
-            for shelf in (0..SHELVES).map(|shelf| (turn + shelf) % SHELVES) {
-                open(&self.shelves[shelf]).take_in(&sorted[starts[shelf]..starts[shelf + 1]])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes everything out.
-    fn take(&self) -> PolarsResult<Vec<Shelf<K, L>>> {
-        let take = |shelf: &Mutex<Shelf<K, L>>| {
-            let mut taken = std::mem::replace(&mut *open(shelf), Shelf::new());
-            taken.settle()?;
-            taken.waiting = Vec::new();
-            taken.places = HashTable::new();
-            taken.orders = HashSet::default();
-            Ok(taken)
-        };
-        self.shelves.par_iter().map(take).collect()
-    }
-}
-
-/// A thread that panicked has ended the run already; what it leaves is not looked at.
-fn open<T>(shelf: &Mutex<T>) -> MutexGuard<'_, T> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Sorts the items of some rows by shelf, and tells where each shelf begins.
-fn by_shelf<T: Copy>(
-    rows: Range<usize>,
-    hash: impl Fn(usize) -> u64,
-    item: impl Fn(usize) -> T,
-    sorted: &mut Vec<T>,
-) -> [usize; SHELVES + 1] {
-    let mut starts = [0; SHELVES + 1];
-    if rows.is_empty() {
-        return starts;
-    }
-    let shelves: Vec<u8> = rows.clone().map(|row| shelf_of(hash(row))).collect();
-    for &shelf in &shelves {
-        starts[usize::from(shelf) + 1] += 1;
-    }
-    for i in 0..SHELVES {
-        starts[i + 1] += starts[i];
-    }
-    let mut next = starts;
-    // What stands there is written over.
-    sorted.resize(rows.len(), item(rows.start));
-    for (row, &shelf) in rows.zip(&shelves) {
-        let place = &mut next[usize::from(shelf)];
-        sorted[*place] = item(row);
-        *place += 1;
-    }
-    starts
-}
-
-/// The shelf of a hash, by bits that the table itself does not look at: it takes the lowest and the highest.
-fn shelf_of(hash: u64) -> u8 {
-    hash.to_le_bytes()[5]
-}
 
 /// The accounts of all customers, by the type of their ids.
 pub(super) struct Ledger<L> {
@@ -228,6 +38,7 @@ pub(super) struct Ledger<L> {
 }
 
 enum Book<L> {
+    Numbered(Numbered<L>),
     Signed(Shelves<Whole<Int64Type>, L>),
     Unsigned(Shelves<Whole<UInt64Type>, L>),
     Wide(Shelves<Whole<Int128Type>, L>),
@@ -235,9 +46,13 @@ enum Book<L> {
 }
 
 impl<L: Lines> Ledger<L> {
-    /// For customers whose ids are of this type.
-    pub(super) fn new(dtype: DataType) -> Self {
+    /// For customers whose ids are of this type, and for as many `rows`; from the first to the last of `range`, as far as is
+    /// known.
+    pub(super) fn new(dtype: DataType, rows: u64, range: Option<(i64, i64)>) -> Self {
+        let range = range.filter(|_| in_64_bits(&dtype));
+        let numbered = range.and_then(|range| Numbered::new(range, rows));
         let book = match &dtype {
+            _ if let Some(numbered) = numbered => Book::Numbered(numbered),
             DataType::UInt64 => Book::Unsigned(Shelves::new()),
             DataType::Int128 => Book::Wide(Shelves::new()),
             dtype if dtype.is_integer() => Book::Signed(Shelves::new()),
@@ -254,6 +69,10 @@ impl<L: Lines> Ledger<L> {
         let n = customers.len();
         let ids = customers.as_materialized_series();
         match &self.book {
+            Book::Numbered(numbered) => {
+                let ids = ids.cast(&DataType::Int64)?.rechunk();
+                numbered.add(ids.i64()?.cont_slice()?, line)
+            }
             Book::Signed(shelves) => {
                 let ids = ids.cast(&DataType::Int64)?.rechunk();
                 let ids = ids.i64()?.cont_slice()?;
@@ -287,6 +106,7 @@ impl<L: Lines> Ledger<L> {
     /// What polars says of ids that do not fit their type again.
     pub(super) fn take(&self, name: &str, who: Who) -> PolarsResult<Grouped> {
         let grouped = match &self.book {
+            Book::Numbered(numbered) => numbered.take(name, who)?,
             Book::Signed(shelves) => sorted(shelves.take()?, name, who),
             Book::Unsigned(shelves) => sorted(shelves.take()?, name, who),
             Book::Wide(shelves) => sorted(shelves.take()?, name, who),

@@ -11,8 +11,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::account::{Account, Wide};
+use super::columns::{Columns, Without};
 use super::keys::Keys;
-use super::{Exact, Grouped, Shelf, Who};
+use super::shelf::Shelf;
+use super::{Grouped, Who};
 
 /// Accounts of a part, about: as many as a cache holds.
 const PART: usize = 16_384;
@@ -44,7 +46,7 @@ impl<K: Keys> Closed<K> {
         } = shelf;
         let mut without = Vec::new();
         accounts.retain(|&account| {
-            let has_order = who == Who::Everybody || 0 < account.orders;
+            let has_order = account.is_of(who);
             if !has_order {
                 without.push(account);
             }
@@ -123,18 +125,11 @@ pub(super) fn sorted<K: Keys, L: Send>(shelves: Vec<Shelf<K, L>>, name: &str, wh
         .flat_map(|shelf| &shelf.without)
         .map(|account| -account.orders)
         .sum();
-    Grouped {
-        ids: K::series(name.into(), columns.ids),
-        last: columns.last,
-        first: columns.first,
-        orders: columns.orders,
-        totals: Exact {
-            narrow: columns.totals,
-            rest: wide.into_iter().collect(),
-        },
-        without_order: K::series(name.into(), without.into_iter().map(|(_, id)| id).collect()),
-        rows_without_order: u64::try_from(rows_without_order).unwrap_or(0),
-    }
+    let without = Without {
+        ids: K::series(name.into(), without.into_iter().map(|(_, id)| id).collect()),
+        rows: rows_without_order,
+    };
+    columns.grouped(|ids| K::series(name.into(), ids), wide, without)
 }
 
 impl<S> Dealt<S> {
@@ -164,59 +159,6 @@ fn firsts<'a, K: Keys>(
         .collect()
 }
 
-/// The columns of [`Grouped`], or the place of a part in them.
-struct Columns<I, N> {
-    start: usize,
-    ids: I,
-    last: N,
-    first: N,
-    orders: N,
-    totals: N,
-}
-
-impl<T: Copy> Columns<Vec<T>, Vec<i64>> {
-    /// Room for `n` customers.
-    fn new(n: usize, id: Option<T>) -> Self {
-        Self {
-            start: 0,
-            ids: id.map_or_else(Vec::new, |id| vec![id; n]),
-            last: vec![0; n],
-            first: vec![0; n],
-            orders: vec![0; n],
-            totals: vec![0; n],
-        }
-    }
-
-    /// Places of these sizes, one after the other.
-    fn split(&mut self, sizes: impl Iterator<Item = usize>) -> Vec<Columns<&mut [T], &mut [i64]>> {
-        let mut start = 0;
-        let mut ids = self.ids.as_mut_slice();
-        let mut numbers = [
-            &mut self.last,
-            &mut self.first,
-            &mut self.orders,
-            &mut self.totals,
-        ]
-        .map(Vec::as_mut_slice);
-        let mut places = Vec::new();
-        for size in sizes {
-            let [last, first, orders, totals] = numbers
-                .each_mut()
-                .map(|rest| rest.split_off_mut(..size).unwrap_or_default());
-            places.push(Columns {
-                start,
-                ids: ids.split_off_mut(..size).unwrap_or_default(),
-                last,
-                first,
-                orders,
-                totals,
-            });
-            start += size;
-        }
-        places
-    }
-}
-
 /// Brings the pieces of a part together, and gives back the totals beyond 64 bits, by row.
 fn bring<'a, K: Keys>(
     (shelves, dealt): (&'a [Closed<K>], &[Dealt<K::Stored>]),
@@ -241,10 +183,7 @@ fn bring<'a, K: Keys>(
     for (row, &(_, which, at)) in order.iter().enumerate() {
         let (shelf, account) = (&shelves[which as usize], account(which, at));
         place.ids[row] = shelf.keys.get(account.id);
-        place.last[row] = account.last;
-        place.first[row] = account.first;
-        place.orders[row] = account.orders;
-        place.totals[row] = account.total;
+        place.write(row, account);
         if !shelf.wide.is_empty() {
             let beyond = shelf.wide.get(&account.id);
             wide.extend(beyond.map(|&beyond| (place.start + row, beyond)));
