@@ -140,8 +140,9 @@ fn fit_columns(
     // Side by side: exponents and order statistics of a column are looked for on one core.
     let fitted = configs.par_iter().with_max_len(1).map(|config| {
         let raw = raw(customers, config.feature)?;
-        let fitted = fit_column(config, &raw);
-        check_scalable(customers, (&fitted.0, &raw))?;
+        let ends = scale::ends(&raw);
+        let fitted = fit_column(config, raw);
+        check_scalable(customers, &fitted.0, ends)?;
         Ok(fitted)
     });
     let fitted: Vec<Result<_>> = fitted.collect();
@@ -156,15 +157,19 @@ fn fit_columns(
 }
 
 /// Refuses a column whose values are so large that what is computed from them is no number any more.
-fn check_scalable(customers: &Customers, (column, raw): (&Fitted, &[f64])) -> Result<()> {
+fn check_scalable(
+    customers: &Customers,
+    column: &Fitted,
+    (least, greatest): (f64, f64),
+) -> Result<()> {
     let measures = column.center.is_finite() && column.spread.is_finite() && 0.0 < column.spread;
     // A column rises with its values: where both ends are numbers, all are.
-    let (least, greatest) = scale::ends(raw);
     let is_number = |end: f64| column.apply(end).is_finite();
     if measures && is_number(least) && is_number(greatest) {
         return Ok(());
     }
     let size = |&(_, value): &(usize, &f64)| value.abs();
+    let raw = raw(customers, column.name)?;
     let largest = raw
         .iter()
         .enumerate()
@@ -224,7 +229,7 @@ pub fn matrix(customers: &Customers, columns: &[Fitted]) -> Result<Array2<f64>> 
     let transformed = columns.iter().map(|column| {
         let raw = raw(customers, column.name)?;
         let forward = Forward::new(column.transform, column.lambda, raw.len());
-        Ok(forward.all(&raw, column.winsor))
+        Ok(forward.all(raw, column.winsor))
     });
     let transformed: Vec<Vec<f64>> = transformed.collect::<Result<_>>()?;
     Ok(scaled(customers.len(), columns, &transformed))
@@ -260,7 +265,7 @@ pub fn quantile_positions(mut values: Vec<f64>) -> Vec<f64> {
 }
 
 /// One column, with its transformed values.
-fn fit_column(config: &FeatureConfig, raw: &[f64]) -> (Fitted, Vec<f64>, Option<Warning>) {
+fn fit_column(config: &FeatureConfig, raw: Cow<'_, [f64]>) -> (Fitted, Vec<f64>, Option<Warning>) {
     let winsor = config.winsorise.map(|share| {
         let levels = [share, 1.0 - share];
         let ends = quantile::type7_of_any(&mut raw.to_vec(), &levels);
@@ -269,13 +274,14 @@ fn fit_column(config: &FeatureConfig, raw: &[f64]) -> (Fitted, Vec<f64>, Option<
     let clip = || raw.iter().map(|&value| clipped(winsor, value)).collect();
     let lambda = (config.transform == Transform::YeoJohnson).then(|| {
         let raw = if winsor.is_none() {
-            Cow::from(raw)
+            Cow::from(&*raw)
         } else {
             Cow::Owned(clip())
         };
         power_lambda(&raw)
     });
-    let transformed = Forward::new(config.transform, lambda, raw.len()).all(raw, winsor);
+    let forward = Forward::new(config.transform, lambda, raw.len());
+    let transformed = forward.all(raw, winsor);
     let scaled = scale::fit(config.scale, &transformed);
     let warning = scaled.constant.then(|| {
         let clipped = if winsor.is_some() {

@@ -3,6 +3,8 @@
 //! In: raw values. Out: transformed values, and the exponent that fits best.
 //! Invariant: every transform is strictly increasing and keeps 0 at 0, so that order and sign survive.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::scale::mean_and_deviation;
@@ -45,12 +47,20 @@ impl Forward {
         }
     }
 
-    /// The transforms of clipped values, each as [`forward`] gives it.
-    pub(super) fn all(&self, values: &[f64], winsor: Option<[f64; 2]>) -> Vec<f64> {
-        let values = values.par_iter().with_min_len(BLOCK);
-        values
-            .map(|&value| self.of(clipped(winsor, value)))
-            .collect()
+    /// The transforms of clipped values, each as [`forward`] gives it; in their memory where nobody else needs it.
+    pub(super) fn all(&self, values: Cow<'_, [f64]>, winsor: Option<[f64; 2]>) -> Vec<f64> {
+        let of = |value| self.of(clipped(winsor, value));
+        match values {
+            Cow::Borrowed(values) => {
+                let values = values.par_iter().with_min_len(BLOCK);
+                values.map(|&value| of(value)).collect()
+            }
+            Cow::Owned(mut values) => {
+                let each = values.par_iter_mut().with_min_len(BLOCK);
+                each.for_each(|value| *value = of(*value));
+                values
+            }
+        }
     }
 
     #[expect(

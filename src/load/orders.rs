@@ -401,9 +401,13 @@ fn order_row<U: Copy + Into<i128>>(time: i64, units: U, refunds_are_no_orders: b
 /// Turns counts, times and sums into R, F and M.
 fn customers(grouped: Grouped, rows: &Rows, as_of: Moment, rfm: &RfmConfig) -> Result<Customers> {
     let Totals { units, decimals } = Totals::new(grouped.totals, &rows.money, &grouped.ids)?;
-    let days = |times: Vec<i64>| {
-        let days = times.into_par_iter();
-        days.map(|time| as_of.days_since(time, rfm.recency))
+    let days = |mut times: Vec<i64>| {
+        let bits = |time: i64| as_of.days_since(time, rfm.recency).to_bits();
+        let each = times.par_iter_mut();
+        each.for_each(|time| *time = bits(*time).cast_signed());
+        // In the memory that the times took.
+        let days = times.into_iter();
+        days.map(|bits| f64::from_bits(bits.cast_unsigned()))
             .collect()
     };
     let frequency = grouped.orders;

@@ -29,6 +29,8 @@ const SHELVES: u64 = 256;
 const LARGEST: u64 = 1 << 28;
 /// Rows for every id of the range, at least: fewer would leave too many accounts empty.
 const ROWS: u64 = 3;
+/// Lines whose accounts are fetched together.
+const AHEAD: usize = 64;
 /// Lines that are given to the shelves together.
 const GIVEN: usize = 1 << 16;
 
@@ -149,11 +151,19 @@ impl Drawer {
         if self.accounts.is_empty() {
             self.accounts = vec![Account::new(()); n];
         }
-        for &(place, line) in lines {
-            let line = line.line();
-            let is_new = self.orders.is_new(place, line);
-            let wide = (place as usize, &mut self.wide);
-            self.accounts[place as usize].add(line, is_new, wide);
+        for lines in lines.chunks(AHEAD) {
+            // Nothing waits for what is only looked at: memory brings the accounts of many lines at once, and not of one after
+            // the other.
+            let looked_at = lines
+                .iter()
+                .map(|&(place, _)| self.accounts[place as usize].orders);
+            std::hint::black_box(looked_at.fold(0, |all, orders| all ^ orders));
+            for &(place, line) in lines {
+                let line = line.line();
+                let is_new = self.orders.is_new(place, line);
+                let wide = (place as usize, &mut self.wide);
+                self.accounts[place as usize].add(line, is_new, wide);
+            }
         }
     }
 
