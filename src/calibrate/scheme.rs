@@ -71,10 +71,23 @@ impl Weighted<'_> {
 
     /// The mean, added up customer by customer from the least on, as `rules` does.
     fn mean(&self) -> f64 {
+        if let Some(sum) = self.whole_sum() {
+            return sum / self.total() as f64;
+        }
         let each = (0..self.means.len())
             .flat_map(|index| (0..self.weight(index)).map(move |_| self.means[index]));
         let mean = compensated_sum(each) / self.total() as f64;
         mean.clamp(self.at(0), self.at(self.total() - 1))
+    }
+
+    /// The sum of whole numbers that are small enough to be added up without loss in any order.
+    fn whole_sum(&self) -> Option<f64> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let values = self.means.iter().enumerate();
+        let of = |(index, &value): (usize, &f64)| value * self.weight(index) as f64;
+        let reach: f64 = values.clone().map(of).map(f64::abs).sum();
+        let whole = reach < EXACT && self.means.iter().all(|value| value.fract() == 0.0);
+        whole.then(|| values.map(of).sum())
     }
 
     /// The same for weights that nobody has counted.

@@ -11,6 +11,7 @@ use super::Dimensions;
 use super::dimension::Schemes;
 use crate::config::Feature;
 use crate::error::{Error, Result};
+use crate::features::ends;
 use crate::load::{Customers, from_fixed};
 use crate::rules::{FittedRules, RuleSet};
 
@@ -143,11 +144,11 @@ pub(super) fn thresholds(
 }
 
 fn greatest(customers: &Customers) -> [f64; 3] {
-    let most = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
+    let orders = customers.frequency.par_iter().max();
     [
-        most(&mut customers.recency_days.iter().copied()),
-        most(&mut customers.frequency.iter().map(|&orders| orders as f64)),
-        most(&mut customers.monetary.iter().copied()),
+        ends(&customers.recency_days).1,
+        orders.map_or(f64::NEG_INFINITY, |&orders| orders as f64),
+        ends(&customers.monetary).1,
     ]
 }
 

@@ -12,6 +12,9 @@ use crate::config::Scale;
 /// Levels of the quantile scale (scikit-learn's `QuantileTransformer` has as many).
 const LEVELS: usize = 1_000;
 
+/// Sums, minima and maxima of a block that are taken at once.
+const LANES: usize = 8;
+
 /// Parameters of a scale.
 pub(super) struct Scaled {
     pub(super) center: f64,
@@ -66,23 +69,54 @@ pub(super) fn fit(scale: Scale, values: &[f64]) -> Scaled {
     }
 }
 
-/// Least and greatest value; of both zeros, the one without a sign.
-pub(super) fn ends(values: &[f64]) -> (f64, f64) {
-    let ends = |(least, greatest): (f64, f64), value: (f64, f64)| {
-        (least.min(value.0), greatest.max(value.1))
-    };
-    let nothing = (f64::INFINITY, f64::NEG_INFINITY);
-    let blocks = values.par_chunks(BLOCK);
-    let blocks = blocks.map(|block| block.iter().fold(nothing, |all, &v| ends(all, (v, v))));
-    let (least, greatest) = blocks.reduce(|| nothing, ends);
+/// Least and greatest value; of both zeros, the one without a sign. Of no values ∞ and −∞.
+pub(crate) fn ends(values: &[f64]) -> (f64, f64) {
+    let blocks = values.par_chunks(BLOCK).map(|block| {
+        // In eight lanes, of which no one waits for another.
+        let (mut least, mut greatest) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        let (eights, rest) = block.as_chunks::<LANES>();
+        for eight in eights {
+            for (lane, &value) in eight.iter().enumerate() {
+                least[lane] = if value < least[lane] {
+                    value
+                } else {
+                    least[lane]
+                };
+                greatest[lane] = if greatest[lane] < value {
+                    value
+                } else {
+                    greatest[lane]
+                };
+            }
+        }
+        (
+            least
+                .iter()
+                .chain(rest)
+                .copied()
+                .fold(f64::INFINITY, f64::min),
+            greatest
+                .iter()
+                .chain(rest)
+                .copied()
+                .fold(f64::NEG_INFINITY, f64::max),
+        )
+    });
+    let nothing = || (f64::INFINITY, f64::NEG_INFINITY);
+    let (least, greatest) = blocks.reduce(nothing, |a, b| (a.0.min(b.0), a.1.max(b.1)));
     (least + 0.0, greatest + 0.0)
+}
+
+/// The mean, added up in the order of [`mean_and_deviation`].
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    let [sum] = sums(values, |value| [value]);
+    sum / values.len() as f64
 }
 
 /// Mean and population deviation, by two passes.
 pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
-    let [sum] = sums(values, |value| [value]);
-    let mean = sum / n;
+    let mean = mean(values);
     let [squares, rest] = sums(values, |value| {
         [(value - mean) * (value - mean), value - mean]
     });
@@ -93,7 +127,6 @@ pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 /// Sums of terms of the values: block by block, in each of them in eight sums that can be added to at once. The order is
 /// fixed, whatever the number of threads.
 fn sums<const N: usize>(values: &[f64], terms: impl Fn(f64) -> [f64; N] + Sync) -> [f64; N] {
-    const LANES: usize = 8;
     let of_block = |block: &[f64]| {
         let mut lanes = [[0.0; LANES]; N];
         let (eights, rest) = block.as_chunks::<LANES>();

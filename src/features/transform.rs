@@ -224,13 +224,14 @@ mod tests {
             (Transform::None, None),
         ];
         for (transform, lambda) in choices {
-            let all = Forward::new(transform, lambda, values.len()).all(&values, None);
+            let all = Forward::new(transform, lambda, values.len()).all((&values).into(), None);
             for (&value, found) in values.iter().zip(all) {
                 let expected = forward(transform, lambda, value);
                 assert_eq!(found.to_bits(), expected.to_bits(), "{value}");
             }
         }
-        let clipped = Forward::new(Transform::Log1p, None, 2).all(&[1.0, 9.0], Some([2.0, 3.0]));
+        let clipped =
+            Forward::new(Transform::Log1p, None, 2).all(vec![1.0, 9.0].into(), Some([2.0, 3.0]));
         assert_eq!(clipped, [2.0_f64.ln_1p(), 3.0_f64.ln_1p()]);
     }
 }

@@ -294,7 +294,14 @@ impl<'a> Job<'a> {
             let sketched = sketch(matrix.view())?;
             Ok((fitted, matrix, sketched))
         })?;
-        let clusters = self.stage(Stage::Cluster, |config| cluster(&sketched, &config.cluster))?;
+        // Scores know nothing of clusters, and clusters do not keep all cores busy from beginning to end.
+        let (clusters, scores) = self.stage(Stage::Cluster, |config| {
+            let (clusters, scores) = rayon::join(
+                || cluster(&sketched, &config.cluster),
+                || rules::quintiles(customers),
+            );
+            Ok((clusters?, scores?))
+        })?;
         let ranked = tiers::rank(
             customers,
             &fitted.columns,
@@ -302,7 +309,6 @@ impl<'a> Job<'a> {
             &clusters.clustering,
             (&self.config.tiers, &self.config.cluster),
         )?;
-        let scores = rules::quintiles(customers)?;
         let fit_rules = |rules: &RuleSet| rules.fit(customers);
         let rules = self.rules.as_ref().map(fit_rules).transpose()?;
         let model = Model::new(

@@ -4,6 +4,8 @@
 //! Invariant: every published cut point is an edge, and the last edge is at least the greatest value, so that a recount at
 //! edges is exact. Between them lie round numbers: whole days, orders, amounts that people say.
 
+use crate::features::ends;
+
 /// Values behind the quantiles: enough to tell where customers are, whatever their number.
 const SAMPLE: usize = 32_768;
 /// Orders up to which every number is an edge.
@@ -45,7 +47,7 @@ impl Edges {
     /// About `wanted` edges over the values, and all `cuts`. The sample is every *n*-th row: rows are sorted by customer,
     /// so it is the same for any number of threads.
     pub(super) fn new(unit: Unit, values: &[f64], cuts: &[f64], wanted: usize) -> Self {
-        let greatest = values.iter().copied().fold(f64::MIN, f64::max);
+        let (_, greatest) = ends(values);
         let mut sample: Vec<f64> = values
             .iter()
             .step_by(values.len().div_ceil(SAMPLE).max(1))

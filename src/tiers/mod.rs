@@ -9,7 +9,10 @@ mod balance;
 mod naming;
 mod profile;
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::{Clustering, Placer, Shape};
@@ -129,14 +132,34 @@ impl Members<'_> {
 }
 
 fn cluster_means(values: &[f64], clustering: &Clustering) -> Vec<f64> {
-    let mut sums = vec![0.0; clustering.sizes.len()];
-    for (value, &label) in values.iter().zip(&clustering.labels) {
-        sums[label as usize] += value;
-    }
+    let k = clustering.sizes.len();
+    let sums = sums(values.len(), |rows| {
+        let mut sums = vec![0.0; k];
+        for (value, &label) in values[rows.clone()].iter().zip(&clustering.labels[rows]) {
+            sums[label as usize] += value;
+        }
+        sums
+    });
     sums.iter()
         .zip(&clustering.sizes)
         .map(|(sum, &size)| sum / size.max(1) as f64)
         .collect()
+}
+
+/// Sums over `n` rows, as `of_rows` adds up some of them; in blocks, which are added up in their order whatever the number of
+/// threads.
+fn sums(n: usize, of_rows: impl Fn(Range<usize>) -> Vec<f64> + Sync + Send) -> Vec<f64> {
+    const BLOCK: usize = 65_536;
+    let blocks = (0..n.div_ceil(BLOCK)).into_par_iter();
+    let blocks = blocks.map(|block| of_rows(block * BLOCK..n.min((block + 1) * BLOCK)));
+    let blocks: Vec<Vec<f64>> = blocks.collect();
+    let add = |mut all: Vec<f64>, block: Vec<f64>| {
+        for (sum, more) in all.iter_mut().zip(block) {
+            *sum += more;
+        }
+        all
+    };
+    blocks.into_iter().fold(of_rows(0..0), add)
 }
 
 /// Clusters from best to worst. Of two with equal means, the one whose coordinates are smaller comes first.

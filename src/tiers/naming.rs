@@ -38,16 +38,23 @@ pub(super) fn codes(
     members: &Members<'_>,
 ) -> Result<Vec<String>> {
     let mut codes = vec![String::new(); centroids.nrows()];
+    let n = matrix.nrows();
+    let of_columns = super::sums(n, |rows| {
+        let mut sums = vec![0.0; matrix.ncols()];
+        for row in matrix.slice_axis(Axis(0), rows.into()).outer_iter() {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        sums
+    });
     for feature in [Feature::RecencyDays, Feature::Frequency, Feature::Monetary] {
         let column = columns.iter().position(|column| column.name == feature);
         let (of_tiers, of_all) = match column {
-            Some(column) => {
-                let all = matrix.index_axis(Axis(1), column);
-                (
-                    centroids.column(column).to_vec(),
-                    all.sum() / all.len() as f64,
-                )
-            }
+            Some(column) => (
+                centroids.column(column).to_vec(),
+                of_columns[column] / n as f64,
+            ),
             // The clusters do not know this feature; their customers do.
             None => transformed_means(customers, feature, members)?,
         };

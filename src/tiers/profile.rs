@@ -68,18 +68,19 @@ pub fn profiles(
     let all_revenue = customers.total_revenue();
     let members = members(&placements.tiers, tiers.len());
     // Every quantity of every tier by itself: tiers are of different sizes.
-    let spreads: Vec<Option<Spread>> = (0..tiers.len() * 3)
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|at| spread(customers, &members[at / 3], at % 3))
-        .collect();
-    let described = tiers.iter().zip(members).zip(spreads.as_chunks::<3>().0);
+    let spreads = (0..tiers.len() * 3).into_par_iter().with_max_len(1);
+    let spreads = spreads.map(|at| spread(customers, &members[at / 3], at % 3));
+    let revenues = members.par_iter().with_max_len(1);
+    let revenues = revenues.map(|rows| customers.revenue_of_rows(rows));
+    let (spreads, revenues): (Vec<Option<Spread>>, Vec<f64>) =
+        rayon::join(|| spreads.collect(), || revenues.collect());
+    let described = tiers.iter().zip(&members).zip(revenues);
     described
+        .zip(spreads.as_chunks::<3>().0)
         .enumerate()
         .map(
-            |(index, ((tier, rows), &[recency_days, frequency, monetary]))| {
+            |(index, (((tier, rows), revenue), &[recency_days, frequency, monetary]))| {
                 let centroid = centroids.row(index);
-                let revenue = customers.revenue_of_rows(&rows);
                 TierProfile {
                     key: tier.key.clone(),
                     rank: tier.rank,

@@ -106,21 +106,15 @@ pub(super) fn sorted<K: Keyed>(blocks: Vec<Vec<(K, u32)>>) -> Vec<Vec<(K, u32)>>
         .step_by(LOOKED_AT)
         .skip(1)
         .collect();
-    let parted: Vec<Vec<Vec<(K, u32)>>> = blocks
+    let parted: Vec<Parted<K>> = blocks
         .into_par_iter()
-        .map(|block| {
-            let mut runs = vec![Vec::new(); firsts.len() + 1];
-            for item in block {
-                runs[firsts.partition_point(|first| *first <= item.0)].push(item);
-            }
-            runs
-        })
+        .map(|block| Parted::new(block, &firsts))
         .collect();
     (0..=firsts.len())
         .into_par_iter()
         .map(|run| {
-            let parts = || parted.iter().map(|runs| &runs[run]);
-            let mut all = Vec::with_capacity(parts().map(Vec::len).sum());
+            let parts = || parted.iter().map(|block| block.run(run));
+            let mut all = Vec::with_capacity(parts().map(<[_]>::len).sum());
             for part in parts() {
                 all.extend_from_slice(part);
             }
@@ -128,6 +122,39 @@ pub(super) fn sorted<K: Keyed>(blocks: Vec<Vec<(K, u32)>>) -> Vec<Vec<(K, u32)>>
             all
         })
         .collect()
+}
+
+/// A block whose items stand run by run.
+struct Parted<K> {
+    items: Vec<(K, u32)>,
+    /// Where the runs begin; one more entry at the end.
+    starts: Vec<usize>,
+}
+
+impl<K: Keyed> Parted<K> {
+    /// Every run but the first begins with a key of `firsts`.
+    fn new(block: Vec<(K, u32)>, firsts: &[K]) -> Self {
+        let run = |item: &(K, u32)| firsts.partition_point(|first| *first <= item.0);
+        let runs: Vec<usize> = block.iter().map(run).collect();
+        let mut starts = vec![0; firsts.len() + 2];
+        for &run in &runs {
+            starts[run + 1] += 1;
+        }
+        for run in 0..=firsts.len() {
+            starts[run + 1] += starts[run];
+        }
+        let mut next = starts.clone();
+        let mut items = block.clone();
+        for (run, item) in runs.into_iter().zip(block) {
+            items[next[run]] = item;
+            next[run] += 1;
+        }
+        Self { items, starts }
+    }
+
+    fn run(&self, run: usize) -> &[(K, u32)] {
+        &self.items[self.starts[run]..self.starts[run + 1]]
+    }
 }
 
 #[cfg(test)]

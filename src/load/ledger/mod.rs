@@ -154,11 +154,24 @@ pub(super) struct Grouped {
 
 #[cfg(test)]
 mod tests {
+    use rayon::prelude::*;
+
     use super::*;
 
     /// Adds rows in batches, on as many threads as there are.
     fn ledger(ids: &Series, lines: &[Row<i64>], batch: usize) -> Grouped {
-        let ledger = Ledger::new(ids.dtype().clone());
+        numbered(ids, lines, (batch, None))
+    }
+
+    /// The same for ids of a range.
+    fn numbered(
+        ids: &Series,
+        lines: &[Row<i64>],
+        (batch, range): (usize, Option<(i64, i64)>),
+    ) -> Grouped {
+        let ledger = Ledger::new(ids.dtype().clone(), lines.len() as u64, range);
+        let is_numbered = matches!(ledger.book, Book::Numbered(_));
+        assert_eq!(is_numbered, range.is_some());
         let starts: Vec<usize> = (0..lines.len()).step_by(batch).collect();
         starts.par_iter().for_each(|&start| {
             let part = ids
@@ -229,18 +242,26 @@ mod tests {
         let rows = rows(50_000);
         let (ids, lines): (Vec<i64>, Vec<Row<i64>>) = rows.iter().copied().unzip();
         let expected = expected(&rows);
-        for batch in [1_000, 4_096, 50_000] {
-            let grouped = ledger(
-                &Int64Chunked::from_slice("id".into(), &ids).into_series(),
-                &lines,
-                batch,
-            );
+        // Of the ids from -500 to 499 none or all lie in the range, or some on either side of it; and a range may be wider.
+        let ranges = [
+            None,
+            Some((-500, 499)),
+            Some((-30, 2)),
+            Some((-9_000, 4_000)),
+        ];
+        let batches = [1_000, 4_096, 50_000];
+        let ways = batches
+            .iter()
+            .flat_map(|&batch| ranges.map(|range| (batch, range)));
+        for (batch, range) in ways {
+            let ids = Int64Chunked::from_slice("id".into(), &ids).into_series();
+            let grouped = numbered(&ids, &lines, (batch, range));
             let found_ids: Vec<i64> = grouped
                 .ids
                 .i64()
                 .map(|ids| ids.into_no_null_iter().collect())
                 .unwrap_or_default();
-            assert_eq!(found(&grouped, &found_ids), expected, "{batch}");
+            assert_eq!(found(&grouped, &found_ids), expected, "{batch} {range:?}");
             assert!(grouped.totals.rest.is_empty());
             assert_eq!(
                 grouped.without_order.i64().ok().and_then(|ids| ids.get(0)),
@@ -343,7 +364,7 @@ mod tests {
             }
             let ids: Vec<i64> = lines.iter().map(|line| line.0).collect();
             let ids = Int64Chunked::from_vec("id".into(), ids).into_column();
-            let ledger = Ledger::new(DataType::Int64);
+            let ledger = Ledger::new(DataType::Int64, 0, None);
             let added = ledger.add(&ids, |row| line(&lines[row]));
             assert!(added.is_ok(), "{added:?}");
             let Ok(grouped) = ledger.take("id", Who::WithOrders) else {
