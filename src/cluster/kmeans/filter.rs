@@ -5,8 +5,13 @@
 //! Invariant: every row is given to the centroid that `nearest` gives it (with whole cells, every cell to that of its mean), although
 //! most rows are never looked at alone (the filtering of Kanungo et al. 2002).
 
+use std::ops::Range;
+
 use super::points::squared;
 use super::tree::Tree;
+
+/// Centroids that the rows of a cell are held against at most, in the usual case.
+const AT_HAND: usize = 8;
 
 /// The centroids of one moment.
 #[derive(Debug, Clone)]
@@ -122,9 +127,7 @@ impl<'a, S: Sink> Filter<'a, S> {
         // It may be second nearest to a part of the ball all the same.
         let limit = limit.min(left_out.sqrt() - reach);
         if node.right == 0 {
-            for place in node.start..node.end {
-                self.row_among(place, end, limit);
-            }
+            self.rows_among(node.start..node.end, end, limit);
         } else {
             self.node_among(id + 1, end, limit);
             self.node_among(node.right, end, limit);
@@ -132,40 +135,71 @@ impl<'a, S: Sink> Filter<'a, S> {
         self.candidates.truncate(end);
     }
 
+    /// [`Self::row_among`] for each of some rows.
+    fn rows_among(&mut self, rows: Range<u32>, from: usize, limit: f64) {
+        let ([], (points, [])) = (self.tree.leaves(), self.tree.points.as_chunks::<3>()) else {
+            return rows.for_each(|place| self.row_among(place, from, limit));
+        };
+        // The usual three features, with what they are held against at hand.
+        let (mut places, mut n) = ([(0, [0.0; 3]); AT_HAND], 0);
+        for &candidate in &self.candidates[from..] {
+            let (Some(place), Ok(coordinates)) = (
+                places.get_mut(n),
+                self.centroids.place(candidate as usize).try_into(),
+            ) else {
+                return rows.for_each(|place| self.row_among(place, from, limit));
+            };
+            *place = (candidate, coordinates);
+            n += 1;
+        }
+        for place in rows {
+            let point = &points[place as usize];
+            let near = places[..n].iter();
+            let found = two_nearest(near.map(|(id, at)| (*id, squared(at, point))));
+            self.sink.row(place, self.found(found, limit));
+        }
+    }
+
     fn row_among(&mut self, place: u32, from: usize, limit: f64) {
         let point = self.tree.point(place as usize);
-        let (mut owner, mut first, mut second) = (0, f64::INFINITY, f64::INFINITY);
-        for &candidate in &self.candidates[from..] {
-            let squared = squared(self.centroids.place(candidate as usize), point);
-            if squared < first {
-                second = first;
-                first = squared;
-                owner = candidate;
-            } else if squared < second {
-                second = squared;
-            }
-        }
+        let near = self.candidates[from..].iter();
+        let squared = |id: u32| squared(self.centroids.place(id as usize), point);
+        let found = two_nearest(near.map(|&id| (id, squared(id))));
+        let found = self.found(found, limit);
+        self.sink.row(place, found);
+    }
+
+    fn found(&self, (owner, first, second): (u32, f64, f64), limit: f64) -> Found {
         let slack = (second.sqrt() - first.sqrt() - self.tree.rounding).min(limit);
-        self.sink.row(place, Found { owner, slack });
+        Found { owner, slack }
     }
 
     /// The nearest candidate, its distance and that of the second; leaves all squared distances behind.
     fn nearest(&mut self, point: &[f64], from: usize) -> (u32, f64, f64) {
-        let (mut nearest, mut first, mut second) = (0, f64::INFINITY, f64::INFINITY);
         self.distances.clear();
-        for &candidate in &self.candidates[from..] {
-            let squared = squared(self.centroids.place(candidate as usize), point);
-            self.distances.push(squared);
-            if squared < first {
-                second = first;
-                first = squared;
-                nearest = candidate;
-            } else if squared < second {
-                second = squared;
-            }
-        }
+        let distances = &mut self.distances;
+        let near = self.candidates[from..].iter().map(|&id| {
+            let squared = squared(self.centroids.place(id as usize), point);
+            distances.push(squared);
+            (id, squared)
+        });
+        let (nearest, first, second) = two_nearest(near);
         (nearest, first.sqrt(), second.sqrt())
     }
+}
+
+/// The first of the least of some numbers, that number, and the least of the others: at a border every second guess of a branch
+/// would be wrong.
+fn two_nearest(near: impl Iterator<Item = (u32, f64)>) -> (u32, f64, f64) {
+    let (mut nearest, mut first, mut second) = (0, f64::INFINITY, f64::INFINITY);
+    for (id, squared) in near {
+        let nearer = squared < first;
+        let rest = if squared < second { squared } else { second };
+        second = if nearer { first } else { rest };
+        nearest = if nearer { id } else { nearest };
+        first = if nearer { squared } else { first };
+    }
+    (nearest, first, second)
 }
 
 /// What clusters hold.
@@ -206,6 +240,14 @@ impl Totals {
     /// Gives a cluster a row, or takes it away.
     pub(super) fn row(&mut self, tree: &Tree<'_>, place: u32, (cluster, sign): (u32, i64)) {
         let (d, cluster) = (tree.n_features, cluster as usize);
+        if let Some(row) = tree.plain_row(place as usize) {
+            self.counts[cluster] += sign;
+            let totals = &mut self.sums[cluster * d..(cluster + 1) * d];
+            for ((feature, total), &value) in totals.iter_mut().enumerate().zip(row) {
+                *total += i128::from(sign * tree.fixed(feature, value));
+            }
+            return;
+        }
         self.counts[cluster] += sign * tree.weight(place as usize);
         for (feature, total) in self.sums[cluster * d..(cluster + 1) * d]
             .iter_mut()

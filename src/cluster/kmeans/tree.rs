@@ -169,6 +169,22 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Node of each cell, in a tree of cells.
+    pub(super) fn leaves(&self) -> &[u32] {
+        &self.leaves
+    }
+
+    /// A row that counts once, in a tree of rows that all do.
+    pub(super) fn plain_row(&self, place: usize) -> Option<&[f64]> {
+        let plain = self.leaves.is_empty() && self.weights.is_none();
+        plain.then(|| &self.points[place * self.n_features..(place + 1) * self.n_features])
+    }
+
+    /// A coordinate in units.
+    pub(super) fn fixed(&self, feature: usize, value: f64) -> i64 {
+        self.grid.fixed(feature, value)
+    }
+
     /// How often a row (or cell) counts.
     pub(super) fn weight(&self, place: usize) -> i64 {
         let weight = match (self.leaves.get(place), self.weights) {
