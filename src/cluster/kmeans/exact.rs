@@ -21,6 +21,8 @@ const NONE: u32 = u32::MAX >> 1;
 const PARTS: usize = 256;
 /// Items that one task looks at.
 const CHUNK: usize = 512;
+/// Items that are fetched from memory together.
+const AHEAD: usize = 32;
 
 /// A ball or a row, its cluster, and the drift at which it has to be looked at again.
 #[derive(Debug, Clone, Copy)]
@@ -243,12 +245,15 @@ impl<'a> State<'a> {
                     change: Totals::nothing(centroids.len(), tree.n_features),
                 };
                 let mut filter = Filter::new(tree, centroids, (placed, whole_cells));
-                for item in items {
-                    filter.sink.before = item.cluster();
-                    if item.is_row() {
-                        filter.row(item.id);
-                    } else {
-                        filter.node(item.id);
+                for items in items.chunks(AHEAD) {
+                    fetch(tree, items);
+                    for item in items {
+                        filter.sink.before = item.cluster();
+                        if item.is_row() {
+                            filter.row(item.id);
+                        } else {
+                            filter.node(item.id);
+                        }
                     }
                 }
                 filter.sink
@@ -315,6 +320,13 @@ impl<'a> State<'a> {
         }
         owners
     }
+}
+
+/// Looks at rows that lie anywhere: nothing waits for that, so that memory brings them all at once, and not one after the other.
+fn fetch(tree: &Tree<'_>, items: &[Item]) {
+    let rows = items.iter().filter(|item| item.is_row());
+    let seen = rows.filter_map(|item| tree.point(item.id as usize).last());
+    std::hint::black_box(seen.fold(0, |all, seen| all ^ seen.to_bits()));
 }
 
 /// What placing some items gave.
