@@ -116,24 +116,30 @@ impl Line {
         revenue: &[i64],
         (tiers, k): (&[u32], usize),
     ) -> Self {
-        let mut counts = vec![0_u64; places * k];
-        let mut sums = vec![0_i128; places];
+        let mut counts = vec![(0_u64, 0_i64); places * k];
+        // What 64 bits had no room for.
+        let mut rest = vec![0_i128; places];
         for ((&value, &units), &tier) in values.iter().zip(revenue).zip(tiers) {
             let place = place(value, least);
-            counts[place * k + tier as usize] += 1;
-            sums[place] += i128::from(units);
+            let count = &mut counts[place * k + tier as usize];
+            count.0 += 1;
+            match count.1.checked_add(units) {
+                Some(sum) => count.1 = sum,
+                None => rest[place] += i128::from(units),
+            }
         }
         let mut before = 0;
         for (place, counts) in counts.chunks(k).enumerate() {
-            let here: u64 = counts.iter().sum();
+            let here: u64 = counts.iter().map(|count| count.0).sum();
             if here == 0 {
                 continue;
             }
             before += here;
             self.values.push(least + place as f64);
             self.up_to.push(before);
-            self.revenue.push(sums[place]);
-            let pairs = (0_u32..).zip(counts.iter().copied());
+            let sums = counts.iter().map(|count| i128::from(count.1));
+            self.revenue.push(rest[place] + sums.sum::<i128>());
+            let pairs = (0_u32..).zip(counts.iter().map(|count| count.0));
             self.tiers.push(pairs.filter(|&(_, n)| 0 < n));
         }
         self

@@ -8,13 +8,15 @@ mod loose;
 mod manifest;
 mod orders;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use polars::prelude::*;
-use rayon::prelude::*;
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
@@ -255,9 +257,10 @@ fn write_parquet(file: impl Write + Send, frame: &mut DataFrame, name: &str) -> 
     })
 }
 
-/// Writes a table part by part: while some row groups are written and hashed, the next are made and encoded on all cores.
+/// Writes a table part by part: whoever has made and encoded a row group takes the next, and writes what its turn has come.
 ///
-/// The bytes depend neither on that nor on the number of cores.
+/// The bytes depend neither on that nor on the number of cores. Nobody begins a row group while many wait for their turn: however
+/// slow the disk is, they do not fill the memory.
 fn encode(
     file: impl Write + Send,
     (name, rows): (&str, usize),
@@ -275,22 +278,81 @@ fn encode(
         let encoded = writer.encode_and_compress(&frame);
         encoded.collect::<PolarsResult<Vec<_>>>().map_err(fault())
     };
-    let groups: Vec<usize> = (0..rows.div_ceil(ROW_GROUP)).collect();
-    let mut encoded: Vec<Result<_>> = Vec::new();
-    for next in groups.chunks(rayon::current_num_threads()).chain([&[][..]]) {
-        let ready = std::mem::take(&mut encoded);
-        let (written, more) = rayon::join(
-            || {
-                ready
-                    .into_iter()
-                    .try_for_each(|group| writer.write_row_groups(group?).map_err(fault()))
-            },
-            || next.par_iter().map(|&group| row_group(group)).collect(),
-        );
-        written?;
-        encoded = more;
+    let groups = rows.div_ceil(ROW_GROUP);
+    let next = AtomicUsize::new(0);
+    let turns = Mutex::new(Turns {
+        next: 0,
+        is_writing: false,
+        ready: BTreeMap::new(),
+        failed: None,
+    });
+    let threads = rayon::current_num_threads().min(groups).max(1);
+    let fewer_wait = Condvar::new();
+    // A thread that panicked has ended the run already.
+    let open = || turns.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = || {
+        loop {
+            let many = |turns: &mut Turns<_>| threads <= turns.ready.len();
+            drop(fewer_wait.wait_while(open(), many));
+            let group = next.fetch_add(1, Ordering::Relaxed);
+            if groups <= group {
+                return;
+            }
+            let encoded = row_group(group);
+            let mut turns = open();
+            turns.ready.insert(group, encoded);
+            // Whoever writes goes on as long as something is ready: polars compresses as it writes, which takes as long as
+            // all before.
+            while let Some(encoded) = turns.take() {
+                drop(turns);
+                let written =
+                    encoded.and_then(|encoded| writer.write_row_groups(encoded).map_err(fault()));
+                turns = open();
+                turns.is_writing = false;
+                if let Err(error) = written {
+                    // Nobody begins another.
+                    next.store(groups, Ordering::Relaxed);
+                    turns.failed.get_or_insert(error);
+                    turns.ready.clear();
+                }
+                fewer_wait.notify_all();
+            }
+        }
+    };
+    // Threads of their own: one of rayon's that waits for something takes up other work, and lets its row group lie meanwhile.
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let turns = turns.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match turns.failed {
+        Some(error) => Err(error),
+        None => writer.finish().map(|_| ()).map_err(fault()),
     }
-    writer.finish().map(|_| ()).map_err(fault())
+}
+
+/// Row groups that are encoded and not yet written, and whose turn it is.
+struct Turns<T> {
+    next: usize,
+    /// Whether somebody writes the one before.
+    is_writing: bool,
+    ready: BTreeMap<usize, T>,
+    failed: Option<Error>,
+}
+
+impl<T> Turns<T> {
+    /// The next in turn, to be written: if it is ready, and the one before it is written and did not fail.
+    fn take(&mut self) -> Option<T> {
+        if self.is_writing || self.failed.is_some() {
+            return None;
+        }
+        let next = self.ready.remove(&self.next)?;
+        self.next += 1;
+        self.is_writing = true;
+        Some(next)
+    }
 }
 
 /// A run that readers can see.

@@ -228,7 +228,7 @@ impl<'a> Rows<'a> {
     fn order_by<K: Keyed>(&self, key_bits: u32) -> ((i32, RowOrder), bool) {
         let d = self.grid.n_features();
         let finest = self.grid.finest_level(&self.ends, key_bits);
-        let mut runs = sorted(self.keys::<K>(finest, key_bits));
+        let mut runs = sorted(self.coordinates.len(), self.keys::<K>(finest, key_bits));
         runs.par_iter_mut().for_each(|run| self.settle(run));
         let up = levels_up(&runs, |(key, _)| *key, (d, MAX_CELLS));
         let cut = u32::try_from(up * d).unwrap_or(u32::MAX);
@@ -286,34 +286,30 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Each row with the key of its cell at a level, block by block.
-    fn keys<K: Keyed>(&self, level: i32, key_bits: u32) -> Vec<Vec<(K, u32)>> {
+    /// Makes the keys of the cells of some rows at a level, each with its row.
+    fn keys<K: Keyed>(
+        &self,
+        level: i32,
+        key_bits: u32,
+    ) -> impl Fn(Range<usize>) -> Vec<(K, u32)> + Sync {
         let d = self.grid.n_features();
         let bits = self.grid.bits(key_bits);
         let shifts: Vec<u32> = (0..d)
             .map(|feature| self.grid.shift(feature, level))
             .collect();
-        let n = self.coordinates.len();
-        (0..n.div_ceil(BLOCK))
-            .into_par_iter()
-            .map(|block| {
-                let mut places = vec![0; d];
-                (block * BLOCK..n.min((block + 1) * BLOCK))
-                    .filter(|&row| self.weights.is_none_or(|weights| 0 < weights[row]))
-                    .map(|row| {
-                        let coordinates = self.coordinates.row(row);
-                        for (feature, place) in places.iter_mut().enumerate() {
-                            *place =
-                                self.grid.fixed(feature, coordinates[feature]) >> shifts[feature];
-                        }
-                        (
-                            K::weave(&places, bits),
-                            u32::try_from(row).unwrap_or(u32::MAX),
-                        )
-                    })
-                    .collect()
-            })
-            .collect()
+        move |rows| {
+            let mut places = vec![0; d];
+            let counted = |&row: &usize| self.weights.is_none_or(|weights| 0 < weights[row]);
+            let keyed = rows.filter(counted).map(|row| {
+                let coordinates = self.coordinates.row(row);
+                for (feature, place) in places.iter_mut().enumerate() {
+                    *place = self.grid.fixed(feature, coordinates[feature]) >> shifts[feature];
+                }
+                let row = u32::try_from(row).unwrap_or(u32::MAX);
+                (K::weave(&places, bits), row)
+            });
+            keyed.collect()
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 //! In: blocks of rows with their keys. Out: runs that ascend, one after the other.
 //! Invariant: the order is that of key and row, whatever the number of threads.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
+
+use super::grid::BLOCK;
 
 /// Runs that are sorted side by side: small enough for the cache of a core.
 const RUNS: usize = 64;
@@ -89,16 +93,16 @@ fn spread(cell: u64) -> u64 {
     (x | x << 2) & 0x1249_2492_4924_9249
 }
 
-/// Sorts rows by key: first into runs that do not overlap, then each run.
-pub(super) fn sorted<K: Keyed>(blocks: Vec<Vec<(K, u32)>>) -> Vec<Vec<(K, u32)>> {
-    let n: usize = blocks.iter().map(Vec::len).sum();
+/// Sorts `n` rows by key: first into runs that do not overlap, then each run. `keys` makes the items of some rows, and may leave
+/// rows out.
+pub(super) fn sorted<K: Keyed>(
+    n: usize,
+    keys: impl Fn(Range<usize>) -> Vec<(K, u32)> + Sync,
+) -> Vec<Vec<(K, u32)>> {
     let step = (n / (RUNS * LOOKED_AT)).max(1);
-    let mut looked_at: Vec<K> = blocks
-        .iter()
-        .flatten()
-        .step_by(step)
-        .map(|(key, _)| *key)
-        .collect();
+    let some = (0..n).into_par_iter().step_by(step).with_min_len(64);
+    let some = some.flat_map_iter(|row| keys(row..row + 1));
+    let mut looked_at: Vec<K> = some.map(|(key, _)| key).collect();
     looked_at.sort_unstable();
     let firsts: Vec<K> = looked_at
         .iter()
@@ -106,10 +110,12 @@ pub(super) fn sorted<K: Keyed>(blocks: Vec<Vec<(K, u32)>>) -> Vec<Vec<(K, u32)>>
         .step_by(LOOKED_AT)
         .skip(1)
         .collect();
-    let parted: Vec<Parted<K>> = blocks
-        .into_par_iter()
-        .map(|block| Parted::new(block, &firsts))
-        .collect();
+    let blocks = (0..n.div_ceil(BLOCK)).into_par_iter();
+    let parted = blocks.map(|block| {
+        let rows = block * BLOCK..n.min((block + 1) * BLOCK);
+        Parted::new(&keys(rows), &firsts)
+    });
+    let parted: Vec<Parted<K>> = parted.collect();
     (0..=firsts.len())
         .into_par_iter()
         .map(|run| {
@@ -133,7 +139,7 @@ struct Parted<K> {
 
 impl<K: Keyed> Parted<K> {
     /// Every run but the first begins with a key of `firsts`.
-    fn new(block: Vec<(K, u32)>, firsts: &[K]) -> Self {
+    fn new(block: &[(K, u32)], firsts: &[K]) -> Self {
         let run = |item: &(K, u32)| firsts.partition_point(|first| *first <= item.0);
         let runs: Vec<usize> = block.iter().map(run).collect();
         let mut starts = vec![0; firsts.len() + 2];
@@ -144,8 +150,8 @@ impl<K: Keyed> Parted<K> {
             starts[run + 1] += starts[run];
         }
         let mut next = starts.clone();
-        let mut items = block.clone();
-        for (run, item) in runs.into_iter().zip(block) {
+        let mut items = block.to_vec();
+        for (run, &item) in runs.into_iter().zip(block) {
             items[next[run]] = item;
             next[run] += 1;
         }
@@ -195,10 +201,19 @@ mod tests {
     fn runs_are_sorted_like_one() {
         let key = |row: u32| u64::from(row).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50;
         let all: Vec<(u64, u32)> = (0..50_000).map(|row| (key(row), row)).collect();
-        let blocks: Vec<Vec<(u64, u32)>> = all.chunks(777).map(<[(u64, u32)]>::to_vec).collect();
-        let mut expected = all;
+        let mut expected = all.clone();
         expected.sort_unstable();
-        assert_eq!(sorted(blocks).concat(), expected);
-        assert!(sorted::<u64>(Vec::new()).concat().is_empty());
+        assert_eq!(
+            sorted(all.len(), |rows| all[rows].to_vec()).concat(),
+            expected
+        );
+        assert!(sorted::<u64>(0, |_| Vec::new()).concat().is_empty());
+        // Every third row is left out.
+        let some = |rows: Range<usize>| {
+            let rows = all[rows].iter().copied();
+            rows.filter(|(_, row)| row % 3 != 0).collect()
+        };
+        expected.retain(|(_, row)| row % 3 != 0);
+        assert_eq!(sorted(all.len(), some).concat(), expected);
     }
 }
