@@ -10,7 +10,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
-use super::exact::{self, Fixed};
+use super::exact::{self, Fixed, Pace};
 use super::filter::{Centroids, Totals};
 use super::points::{Points, Solution, squared};
 use super::survey::{self, Survey};
@@ -154,7 +154,8 @@ impl<'a> Engine<'a> {
     /// From given centroids to a fixed point on all rows.
     pub(in crate::cluster) fn finish(&self, start: &[f64], max_iter: u64) -> Solved {
         let d = self.rows.n_features;
-        let mut fixed = exact::iterate(&self.rows, self.centroids(start).places, max_iter);
+        let pace = if self.many { Pace::Long } else { Pace::Plain };
+        let mut fixed = exact::iterate(&self.rows, self.centroids(start).places, (max_iter, pace));
         // The order decides ties; it has to be that of the centroids that leave.
         let ordered = |fixed: &Fixed| {
             let rows = fixed.centroids.places.chunks_exact(d);
@@ -165,7 +166,7 @@ impl<'a> Engine<'a> {
             let left = if fixed.converged { max_iter } else { 0 };
             let n_iter = fixed.n_iter;
             let start = self.centroids(&fixed.centroids.places).places;
-            fixed = exact::iterate(&self.rows, start, left);
+            fixed = exact::iterate(&self.rows, start, (left, Pace::Plain));
             fixed.n_iter += n_iter;
         }
         self.counted(fixed)
@@ -272,7 +273,8 @@ impl<'a> Engine<'a> {
                 let refined = runs.into_par_iter().map(|mut run| {
                     // Hartigan's moves ask for means of what each owns, which those of coarse cells are not.
                     if let Some(cells) = cells {
-                        let fixed = exact::iterate(cells, run.centroids, search.max_iter);
+                        let fixed =
+                            exact::iterate(cells, run.centroids, (search.max_iter, Pace::Plain));
                         run.centroids = fixed.centroids.places;
                     } else {
                         run = fine.lloyd(run.centroids, search.max_iter);
@@ -296,7 +298,8 @@ impl<'a> Engine<'a> {
             }
             (None, Some(cells)) => {
                 let polished = runs.into_par_iter().map(|run| {
-                    let fixed = exact::iterate(cells, run.centroids, search.max_iter);
+                    let fixed =
+                        exact::iterate(cells, run.centroids, (search.max_iter, Pace::Plain));
                     Solution {
                         // Of one total, what is left over is least where most is explained.
                         inertia: -self.between(&fixed),

@@ -66,7 +66,7 @@ fn exact(points: &Array2<f64>, weights: &[u64], start: &[f64], steps: u64) -> (F
     let grid = Grid::covering(points.view()).unwrap();
     let sketched = sketch_weighted(points.view(), Some(weights), &grid).unwrap();
     let tree = Tree::of_rows(&sketched);
-    let fixed = iterate(&tree, start.to_vec(), steps);
+    let fixed = iterate(&tree, start.to_vec(), (steps, Pace::Plain));
     let labels = by_row(points.nrows(), &sketched, &fixed);
     (fixed, labels)
 }
