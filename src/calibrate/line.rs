@@ -331,4 +331,38 @@ mod tests {
             assert_eq!(tiers(&counted), tiers(&other));
         }
     }
+
+    #[test]
+    fn digits_sort_as_numbers_do() {
+        let scrambled = |at: u64| at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for mask in [u64::MAX, 0xffff, 0xff00_0000_0000_00ff, 1, 0, 0x7ff << 53] {
+            for n in [0, 1, 70_000] {
+                let mut keys: Vec<u64> = (0..n).map(|at| scrambled(at) & mask | 1 << 40).collect();
+                let mut expected = keys.clone();
+                expected.sort_unstable();
+                sort(&mut keys);
+                assert!(keys == expected, "{mask:x} {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_beyond_64_bits_are_exact() {
+        let line = Line {
+            feature: Feature::Frequency,
+            values: Vec::new(),
+            up_to: Vec::new(),
+            revenue: Vec::new(),
+            tiers: TierCounts::default(),
+        };
+        let revenue = [i64::MAX, i64::MAX, 7, i64::MIN];
+        let counted = line.counted(
+            &[1.0, 1.0, 1.0, 3.0],
+            (1.0, 3),
+            &revenue,
+            (&[0, 0, 1, 0], 2),
+        );
+        let expected = [2 * i128::from(i64::MAX) + 7, i128::from(i64::MIN)];
+        assert_eq!(counted.revenue, expected);
+    }
 }

@@ -236,3 +236,26 @@ fn natural(
     };
     Ok(all.into_iter().map(with_cuts).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_added_up_at_once_to_the_bit() {
+        let means = [0.0, 1.0, 2.0, 7.0, 9_001.0];
+        let up_to = [3, 70_004, 80_000, 80_001, 90_007];
+        let values = Weighted {
+            tops: &means,
+            means: &means,
+            up_to: &up_to,
+        };
+        let each = (0..means.len()).flat_map(|at| (0..values.weight(at)).map(move |_| means[at]));
+        assert_eq!(values.whole_sum(), Some(compensated_sum(each)));
+        let halves = [0.0, 0.5, 2.0, 7.0, 9_001.0];
+        let beyond = [0.0, 1.0, 2.0, 7.0, 1e15];
+        for means in [&halves, &beyond] {
+            assert_eq!(Weighted { means, ..values }.whole_sum(), None);
+        }
+    }
+}

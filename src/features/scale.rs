@@ -196,3 +196,28 @@ fn between(quantiles: &[f64], i: usize, value: f64) -> f64 {
 pub(super) fn at_position(quantiles: &[f64], position: f64) -> f64 {
     type7(quantiles, position)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_those_of_a_plain_look() {
+        assert_eq!(ends(&[]), (f64::INFINITY, f64::NEG_INFINITY));
+        for n in [1, 7, 8, 9, 8_191, 8_193, 20_000] {
+            let value = |at: usize| ((at * 7_919 % 10_007) as f64 - 4_000.0) / 3.0;
+            let mut values: Vec<f64> = (0..n).map(value).collect();
+            for place in [0, n / 2, n - 1] {
+                for extreme in [-1e9, 1e9] {
+                    let before = std::mem::replace(&mut values[place], extreme);
+                    let mut sorted = values.clone();
+                    sorted.sort_unstable_by(f64::total_cmp);
+                    assert_eq!(ends(&values), (sorted[0], sorted[n - 1]), "{n} {place}");
+                    values[place] = before;
+                }
+            }
+        }
+        let (least, greatest) = ends(&[-0.0, -0.0]);
+        assert_eq!((least.to_bits(), greatest.to_bits()), (0, 0));
+    }
+}

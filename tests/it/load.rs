@@ -2632,3 +2632,101 @@ fn revenue_of_all_customers_is_exact_too() {
         .success();
     assert_eq!(workdir.json("tiers.json")["revenue"], 1.0);
 }
+
+/// Orders of customers 1 to 150 with gaps, refunds, customers of refunds alone, and order numbers that repeat; ids as `id` makes
+/// them.
+fn numbered_orders(id: impl Fn(i64) -> i64) -> DataFrame {
+    let rows = 0..900_i64;
+    let customer = |row: i64| 1 + row * row * 31 % 150;
+    let ids: Vec<Option<i64>> = rows
+        .clone()
+        .map(|row| (row % 97 != 0).then(|| id(customer(row))))
+        .collect();
+    let days: Vec<i64> = rows
+        .clone()
+        .map(|row| 1_700_000_000_000_000 + row % 61 * 86_400_000_000)
+        .collect();
+    let amounts: Vec<f64> = rows
+        .clone()
+        .map(|row| {
+            let amount = (row * 7_919 % 5_000) as f64 / 100.0;
+            if row % 13 == 0 || customer(row) % 41 == 0 {
+                -amount
+            } else {
+                amount
+            }
+        })
+        .collect();
+    let orders: Vec<i64> = rows.map(|row| row / 3).collect();
+    let times = Int64Chunked::from_vec("time".into(), days);
+    let times = times
+        .into_series()
+        .cast(&DataType::Datetime(TimeUnit::Microseconds, None));
+    let columns = vec![
+        Int64Chunked::from_iter_options("customer".into(), ids.into_iter()).into_column(),
+        times.unwrap().into_column(),
+        Float64Chunked::from_vec("amount".into(), amounts).into_column(),
+        Int64Chunked::from_vec("order".into(), orders).into_column(),
+    ];
+    DataFrame::new(900, columns).unwrap()
+}
+
+#[test]
+fn ids_that_are_counted_up_give_the_same_customers_as_any_other() {
+    let columns = [
+        "recency_days",
+        "frequency",
+        "monetary",
+        "tenure_days",
+        "tier",
+        "margin",
+    ];
+    for count in ["rows", "orders", "days"] {
+        let flags = format!(
+            "run --input in --out runs --customer customer --time time --amount amount --order order --count {count} --k 3"
+        );
+        let found = |put: &dyn Fn(&Workdir)| {
+            let workdir = Workdir::new();
+            put(&workdir);
+            workdir.tiermill(&flags).success();
+            let table = workdir.table("assignments.parquet");
+            (lines(&table, &columns), rows(&workdir))
+        };
+        let whole = |table: DataFrame| {
+            move |workdir: &Workdir| {
+                workdir.parquet("in/x.parquet", table.clone());
+            }
+        };
+        let dense = found(&whole(numbered_orders(|id| id)));
+        assert!(100 < dense.0.lines().count(), "{}", dense.0);
+        for dtype in [DataType::Int16, DataType::UInt32, DataType::UInt64] {
+            let table = with_type(numbered_orders(|id| id), "customer", &dtype);
+            assert_eq!(found(&whole(table)), dense, "{count} {dtype}");
+        }
+        // Far apart, negative, and beyond 32 bits.
+        for id in [
+            |id: i64| id * 1_000_003,
+            |id: i64| id - 80,
+            |id: i64| id + (1 << 40),
+        ] {
+            assert_eq!(found(&whole(numbered_orders(id))), dense, "{count}");
+        }
+        // In files of which each knows a part of the ids, and one whose writer does not tell.
+        let in_parts = |workdir: &Workdir| {
+            let table = numbered_orders(|id| id).sort(["customer"], SortMultipleOptions::default());
+            let table = table.unwrap();
+            workdir.parquet("in/a.parquet", table.slice(0, 300));
+            workdir.parquet("in/b.parquet", table.slice(300, 600));
+        };
+        assert_eq!(found(&in_parts), dense, "{count}");
+        let untold = |workdir: &Workdir| {
+            in_parts(workdir);
+            let path = workdir.join("in/b.parquet");
+            let mut table = crate::support::read(&path);
+            let file = std::fs::File::create(&path).unwrap();
+            let writer = ParquetWriter::new(file).with_statistics(StatisticsOptions::empty());
+            writer.finish(&mut table).unwrap();
+        };
+        assert_eq!(found(&untold), dense, "{count}");
+    }
+}

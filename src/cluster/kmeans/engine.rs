@@ -245,7 +245,11 @@ impl<'a> Engine<'a> {
     fn starts(&self, k: usize, search: Search) -> Starts {
         let mut best = self.best(k, search).into_iter().map(|solution| {
             if self.many {
-                exact::iterate_cells(&self.rows, solution.centroids, search.max_iter)
+                exact::iterate_cells(
+                    &self.rows,
+                    solution.centroids,
+                    (search.max_iter, Pace::Long),
+                )
             } else {
                 solution.centroids
             }

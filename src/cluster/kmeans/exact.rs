@@ -111,9 +111,12 @@ pub(super) fn iterate(
 
 /// Iterates over the cells of a tree of rows, each of which goes as a whole where its mean does, and returns the centroids:
 /// a better start for the rows. It ends where a cluster would be empty, which is for the rows to mend.
-pub(super) fn iterate_cells(tree: &Tree<'_>, start: Vec<f64>, max_iter: u64) -> Vec<f64> {
+pub(super) fn iterate_cells(
+    tree: &Tree<'_>,
+    start: Vec<f64>,
+    (max_iter, mut pace): (u64, Pace),
+) -> Vec<f64> {
     let mut state = State::new(tree, start, true);
-    let mut pace = Pace::Long;
     for _ in 0..max_iter {
         if state.totals.counts.contains(&0) {
             break;

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
-use super::exact::{Fixed, iterate, iterate_cells};
+use super::exact::{Fixed, Pace, iterate, iterate_cells};
+use super::survey::survey;
 use super::tree::Tree;
 use super::*;
 use crate::features::sketch::{MAX_CELLS, Sketched, sketch};
@@ -238,7 +239,7 @@ fn cells_of_many_rows_go_as_a_whole_where_ten_plain_lines_take_their_means() {
     let tree = Tree::of_rows(&sketched);
     for steps in [1, 3, 40] {
         let (_, expected, _) = plain(&cells, sketch.counts(), &start, steps).unwrap();
-        let found = iterate_cells(&tree, start.clone(), steps);
+        let found = iterate_cells(&tree, start.clone(), (steps, Pace::Plain));
         for (found, expected) in found.iter().zip(&expected) {
             assert!(
                 (found - expected).abs() < 1e-9,
@@ -248,7 +249,57 @@ fn cells_of_many_rows_go_as_a_whole_where_ten_plain_lines_take_their_means() {
     }
     // A cluster of nobody is left to the rows.
     let far = [&start[..15], &[9.0, 9.0, 9.0]].concat();
-    assert_eq!(iterate_cells(&tree, far.clone(), 40), far);
+    assert_eq!(iterate_cells(&tree, far.clone(), (40, Pace::Plain)), far);
+}
+
+#[test]
+fn long_steps_end_in_a_fixed_point_after_fewer() {
+    let (mut of_plain, mut of_long) = (0, 0);
+    for seed in 0..12 {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let points = rows(6_000, 3, &mut random);
+        let start = starts(&points, 2 + seed as usize % 7, &mut random);
+        let sketched = sketch(points.view()).unwrap();
+        let tree = Tree::of_rows(&sketched);
+        let plain = iterate(&tree, start.clone(), (5_000, Pace::Plain));
+        let long = iterate(&tree, start.clone(), (5_000, Pace::Long));
+        assert!(long.converged && plain.converged, "{seed}");
+        (of_plain, of_long) = (of_plain + plain.n_iter, of_long + long.n_iter);
+        let centroids = &long.centroids.places;
+        let labels = by_row(points.nrows(), &sketched, &long);
+        assert_eq!(labels, plain_labels(&points, centroids), "{seed}");
+        assert_eq!(*centroids, long.totals.means(&tree), "{seed}");
+        // Cells go the same way, and whoever gives up leaves means behind.
+        let cells = iterate_cells(&tree, start.clone(), (5_000, Pace::Long));
+        let again = iterate_cells(&tree, cells.clone(), (1, Pace::Plain));
+        assert_eq!(cells, again, "{seed}");
+        let early = iterate(&tree, start, (3, Pace::Long));
+        assert_eq!((early.n_iter, early.converged), (3, false), "{seed}");
+    }
+    assert!(of_long * 3 < of_plain * 2, "{of_long} of {of_plain}");
+}
+
+#[test]
+fn a_survey_counts_as_plain_sums_do() {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
+    for d in [2, 3] {
+        let points = rows(20_000, d, &mut random);
+        let start = starts(&points, 5, &mut random);
+        let sketched = sketch(points.view()).unwrap();
+        let tree = Tree::of_rows(&sketched);
+        let fixed = iterate(&tree, start, (4, Pace::Plain));
+        let found = survey(&tree, &fixed.centroids.places, &fixed.owners);
+        let (mut inertia, mut distances) = (0.0, vec![0.0; 5]);
+        for (place, &owner) in fixed.owners.iter().enumerate() {
+            let apart = squared(tree.point(place), fixed.centroids.place(owner as usize));
+            inertia += apart;
+            distances[owner as usize] += apart.sqrt();
+        }
+        assert!((found.inertia / inertia - 1.0).abs() < 1e-12, "{d}");
+        for (found, expected) in found.distances.iter().zip(&distances) {
+            assert!((found / expected - 1.0).abs() < 1e-12, "{d}");
+        }
+    }
 }
 
 #[test]
