@@ -2681,9 +2681,9 @@ fn ids_that_are_counted_up_give_the_same_customers_as_any_other() {
         "tier",
         "margin",
     ];
-    for count in ["rows", "orders", "days"] {
+    for count in ["--count rows", "--order order", "--count days"] {
         let flags = format!(
-            "run --input in --out runs --customer customer --time time --amount amount --order order --count {count} --k 3"
+            "run --input in --out runs --customer customer --time time --amount amount --k 3 {count}"
         );
         let found = |put: &dyn Fn(&Workdir)| {
             let workdir = Workdir::new();
