@@ -175,7 +175,7 @@ mod tests {
     fn row_groups_stand_in_their_order_whoever_was_faster() {
         // The first of each four is slow.
         let part = |rows: Range<usize>| {
-            if rows.start / ROW_GROUP % 4 == 0 {
+            if (rows.start / ROW_GROUP).is_multiple_of(4) {
                 std::thread::sleep(std::time::Duration::from_millis(40));
             }
             numbers(rows)
@@ -198,11 +198,12 @@ mod tests {
     #[test]
     fn what_fails_ends_the_table() {
         for failing in 0..7 {
-            let part =
-                |rows: Range<usize>| match rows.start / ROW_GROUP == failing && !rows.is_empty() {
-                    true => Err(Error::TooFewCustomers { found: failing }),
-                    false => numbers(rows),
-                };
+            let part = |rows: Range<usize>| {
+                if rows.start / ROW_GROUP == failing && !rows.is_empty() {
+                    return Err(Error::TooFewCustomers { found: failing });
+                }
+                numbers(rows)
+            };
             let failed = written(usize::MAX, part);
             let is_it =
                 |error| matches!(error, Error::TooFewCustomers { found } if found == failing);

@@ -75,13 +75,13 @@ pub(super) fn survey(tree: &Tree<'_>, centroids: &[f64], owners: &[u32]) -> Surv
 /// another. Neighbours mostly share their centroid.
 fn of_run(points: &[[f64; 3]], centroid: &[f64]) -> (f64, f64) {
     const LANES: usize = 8;
-    let (mut squares, mut distances) = ([0.0; LANES], [0.0; LANES]);
+    let (mut inertia, mut distances) = ([0.0; LANES], [0.0; LANES]);
     for points in points.chunks(LANES) {
         for (lane, point) in points.iter().enumerate() {
             let squared = squared(centroid, point);
-            squares[lane] += squared;
+            inertia[lane] += squared;
             distances[lane] += squared.sqrt();
         }
     }
-    (squares.iter().sum(), distances.iter().sum())
+    (inertia.iter().sum(), distances.iter().sum())
 }

@@ -255,10 +255,10 @@ fn cells_of_many_rows_go_as_a_whole_where_ten_plain_lines_take_their_means() {
 #[test]
 fn long_steps_end_in_a_fixed_point_after_fewer() {
     let (mut of_plain, mut of_long) = (0, 0);
-    for seed in 0..12 {
+    for (seed, k) in (0..).zip([2, 3, 4, 5, 6, 7, 8, 2, 3, 5, 6, 8]) {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let points = rows(6_000, 3, &mut random);
-        let start = starts(&points, 2 + seed as usize % 7, &mut random);
+        let start = starts(&points, k, &mut random);
         let sketched = sketch(points.view()).unwrap();
         let tree = Tree::of_rows(&sketched);
         let plain = iterate(&tree, start.clone(), (5_000, Pace::Plain));

@@ -21,6 +21,11 @@ use super::{Grouped, Who};
 /// Ids that polars casts to.
 type Ids = Whole<Int64Type>;
 
+/// Totals beyond 64 bits, by row.
+type Beyond = Vec<(usize, i128)>;
+/// Ids of those who are no customers, and how many rows each has.
+type WithoutOrder = Vec<(i64, i64)>;
+
 /// Accounts of a shelf, at least: as many as the cache of a core holds.
 const SHELF: u64 = 4_096;
 /// Shelves at most.
@@ -192,7 +197,7 @@ impl Drawer {
         first: i64,
         who: Who,
         place: &mut Columns<&mut [i64], &mut [i64]>,
-    ) -> (Vec<(usize, i128)>, Vec<(i64, i64)>) {
+    ) -> (Beyond, WithoutOrder) {
         let (mut wide, mut without) = (Vec::new(), Vec::new());
         let mut row = 0;
         for (number, account) in self.known() {

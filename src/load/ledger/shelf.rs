@@ -125,10 +125,10 @@ impl<K: Keys, L: Lines> Shelves<K, L> {
         let mut room = Vec::new();
         for begin in (0..n).step_by(GIVEN) {
             let rows = begin..n.min(begin + GIVEN);
-            let shelf = |row| shelf_of(K::hash(key(row)));
+            let number = |row| shelf_of(K::hash(key(row)));
             let item = |row| (key(row), line(row));
             let put = |shelf: &mut Shelf<K, L>, lines: &[_]| shelf.take_in(lines);
-            self.0.add(rows, shelf, item, (put, &mut room))?;
+            self.0.add(rows, number, item, (put, &mut room))?;
         }
         Ok(())
     }
