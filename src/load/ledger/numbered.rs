@@ -26,17 +26,17 @@ type Beyond = Vec<(usize, i128)>;
 /// Ids of those who are no customers, and how many rows each has.
 type WithoutOrder = Vec<(i64, i64)>;
 
-/// Accounts of a shelf, at least: as many as the cache of a core holds.
-const SHELF: u64 = 4_096;
-/// Shelves at most.
-const SHELVES: u64 = 256;
+/// Accounts of a drawer, at least: as many as the cache of a core holds.
+const DRAWER: u64 = 4_096;
+/// Drawers at most.
+const DRAWERS: u64 = 256;
 /// Ids at most.
 const LARGEST: u64 = 1 << 28;
 /// Rows for every id of the range, at least: fewer would leave too many accounts empty.
 const ROWS: u64 = 3;
 /// Lines whose accounts are fetched together.
 const AHEAD: usize = 64;
-/// Lines that are given to the shelves together.
+/// Lines that are given to the drawers together.
 const GIVEN: usize = 1 << 16;
 
 /// The accounts of neighbours; without rows where nobody has the id, and none at all before the first line.
@@ -64,7 +64,11 @@ impl<L: Lines> Numbered<L> {
         if LARGEST.min(rows / ROWS) < ids {
             return None;
         }
-        let shift = ids.div_ceil(SHELVES).max(SHELF).next_power_of_two().ilog2();
+        let shift = ids
+            .div_ceil(DRAWERS)
+            .max(DRAWER)
+            .next_power_of_two()
+            .ilog2();
         Some(Self {
             first,
             ids,
