@@ -16,7 +16,7 @@ const BLOCK: usize = 8_192;
 /// Whole values within a range as wide as this are counted and not sorted.
 const COUNTED: f64 = 65_536.0;
 /// Places for tiers beside counted values.
-const COUNTED_TIERS: usize = 1 << 22;
+const COUNTED_TIERS: usize = 1 << 21;
 
 /// Bits of a tier beside an amount, and what makes amounts positive there.
 const TIER_BITS: u32 = 16;

@@ -56,14 +56,20 @@ pub(super) fn encode(
         is_writing: false,
         ready: BTreeMap::new(),
         failed: None,
+        abandoned: false,
     });
     let threads = rayon::current_num_threads().min(groups).max(1);
     let fewer_wait = Condvar::new();
-    // A thread that panicked has ended the run already.
     let open = || turns.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
+        // Whose turn will not come any more is waited for by nobody.
+        let _alarm = OnPanic(|| {
+            next.store(groups, Ordering::Relaxed);
+            open().abandoned = true;
+            fewer_wait.notify_all();
+        });
         loop {
-            let many = |turns: &mut Turns<_>| threads <= turns.ready.len();
+            let many = |turns: &mut Turns<_>| threads <= turns.ready.len() && !turns.abandoned;
             drop(fewer_wait.wait_while(open(), many));
             let group = next.fetch_add(1, Ordering::Relaxed);
             if groups <= group {
@@ -111,6 +117,19 @@ struct Turns<T> {
     is_writing: bool,
     ready: BTreeMap<usize, T>,
     failed: Option<Error>,
+    /// Whether a thread has panicked, which ends the run.
+    abandoned: bool,
+}
+
+/// Does something where the thread panics before it is dropped.
+struct OnPanic<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.0)();
+        }
+    }
 }
 
 impl<T> Turns<T> {
@@ -211,6 +230,21 @@ mod tests {
         }
         for room in [0, 100, 1 << 20] {
             assert!(written(room, numbers).is_err(), "{room}");
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_the_table_too() {
+        for failing in [0, 3, 7] {
+            let part = |rows: Range<usize>| {
+                assert!(
+                    rows.start / ROW_GROUP != failing || rows.is_empty(),
+                    "on purpose"
+                );
+                numbers(rows)
+            };
+            let all = std::panic::AssertUnwindSafe(|| written(usize::MAX, part));
+            assert!(std::panic::catch_unwind(all).is_err(), "{failing}");
         }
     }
 }

@@ -2640,7 +2640,7 @@ fn numbered_orders(id: impl Fn(i64) -> i64) -> DataFrame {
     let customer = |row: i64| 1 + row * row * 31 % 150;
     let ids: Vec<Option<i64>> = rows
         .clone()
-        .map(|row| (row % 97 != 0).then(|| id(customer(row))))
+        .map(|row| (row % 197 != 0).then(|| id(customer(row))))
         .collect();
     let days: Vec<i64> = rows
         .clone()

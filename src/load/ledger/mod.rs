@@ -247,7 +247,7 @@ mod tests {
             None,
             Some((-500, 499)),
             Some((-30, 2)),
-            Some((-9_000, 4_000)),
+            Some((-8_000, 4_000)),
         ];
         let batches = [1_000, 4_096, 50_000];
         let ways = batches

@@ -33,7 +33,7 @@ const DRAWERS: u64 = 256;
 /// Ids at most.
 const LARGEST: u64 = 1 << 28;
 /// Rows for every id of the range, at least: fewer would leave too many accounts empty.
-const ROWS: u64 = 3;
+const ROWS: u64 = 4;
 /// Lines whose accounts are fetched together.
 const AHEAD: usize = 64;
 /// Lines that are given to the drawers together.
