@@ -28,10 +28,10 @@ pub(super) fn write_parquet(
     })
 }
 
-/// Writes a table part by part: whoever has made and encoded a row group takes the next, and writes what its turn has come.
+/// Writes a table part by part: row groups are made and encoded side by side, and written in their order. polars compresses as it
+/// writes, which takes as long as all before.
 ///
-/// The bytes depend neither on that nor on the number of cores. Nobody begins a row group while many wait for their turn: however
-/// slow the disk is, they do not fill the memory.
+/// The bytes depend neither on that nor on the number of cores.
 pub(super) fn encode(
     file: impl Write + Send,
     (name, rows): (&str, usize),
@@ -49,46 +49,56 @@ pub(super) fn encode(
         let encoded = writer.encode_and_compress(&frame);
         encoded.collect::<PolarsResult<Vec<_>>>().map_err(fault())
     };
-    let groups = rows.div_ceil(ROW_GROUP);
+    let write = |encoded| writer.write_row_groups(encoded).map_err(fault());
+    in_turn(rows.div_ceil(ROW_GROUP), row_group, write)?;
+    writer.finish().map(|_| ()).map_err(fault())
+}
+
+/// Makes `n` things side by side, and puts one after the other away in their order; the first error ends it.
+///
+/// Nobody begins another while many wait for their turn: however long it takes to put them away, they do not fill the memory.
+fn in_turn<T: Send>(
+    n: usize,
+    make: impl Fn(usize) -> Result<T> + Sync,
+    put: impl Fn(T) -> Result<()> + Sync,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let turns = Mutex::new(Turns {
         next: 0,
-        is_writing: false,
+        is_taken: false,
         ready: BTreeMap::new(),
         failed: None,
         abandoned: false,
     });
-    let threads = rayon::current_num_threads().min(groups).max(1);
+    let threads = rayon::current_num_threads().min(n).max(1);
     let fewer_wait = Condvar::new();
     let open = || turns.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
         // Whose turn will not come any more is waited for by nobody.
         let _alarm = OnPanic(|| {
-            next.store(groups, Ordering::Relaxed);
+            next.store(n, Ordering::Relaxed);
             open().abandoned = true;
             fewer_wait.notify_all();
         });
         loop {
             let many = |turns: &mut Turns<_>| threads <= turns.ready.len() && !turns.abandoned;
             drop(fewer_wait.wait_while(open(), many));
-            let group = next.fetch_add(1, Ordering::Relaxed);
-            if groups <= group {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if n <= number {
                 return;
             }
-            let encoded = row_group(group);
+            let thing = make(number);
             let mut turns = open();
-            turns.ready.insert(group, encoded);
-            // Whoever writes goes on as long as something is ready: polars compresses as it writes, which takes as long as
-            // all before.
-            while let Some(encoded) = turns.take() {
+            turns.ready.insert(number, thing);
+            // Whoever puts away goes on with that as long as something is ready.
+            while let Some(thing) = turns.take() {
                 drop(turns);
-                let written =
-                    encoded.and_then(|encoded| writer.write_row_groups(encoded).map_err(fault()));
+                let done = thing.and_then(&put);
                 turns = open();
-                turns.is_writing = false;
-                if let Err(error) = written {
+                turns.is_taken = false;
+                if let Err(error) = done {
                     // Nobody begins another.
-                    next.store(groups, Ordering::Relaxed);
+                    next.store(n, Ordering::Relaxed);
                     turns.failed.get_or_insert(error);
                     turns.ready.clear();
                 }
@@ -96,7 +106,7 @@ pub(super) fn encode(
             }
         }
     };
-    // Threads of their own: one of rayon's that waits for something takes up other work, and lets its row group lie meanwhile.
+    // Threads of their own: one of rayon's that waits for something takes up other work, and lets what it makes lie meanwhile.
     std::thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(work);
@@ -104,17 +114,14 @@ pub(super) fn encode(
         work();
     });
     let turns = turns.into_inner().unwrap_or_else(PoisonError::into_inner);
-    match turns.failed {
-        Some(error) => Err(error),
-        None => writer.finish().map(|_| ()).map_err(fault()),
-    }
+    turns.failed.map_or(Ok(()), Err)
 }
 
-/// Row groups that are encoded and not yet written, and whose turn it is.
+/// What is made and not yet put away, and whose turn it is.
 struct Turns<T> {
     next: usize,
-    /// Whether somebody writes the one before.
-    is_writing: bool,
+    /// Whether somebody puts the one before away.
+    is_taken: bool,
     ready: BTreeMap<usize, T>,
     failed: Option<Error>,
     /// Whether a thread has panicked, which ends the run.
@@ -133,14 +140,14 @@ impl<F: Fn()> Drop for OnPanic<F> {
 }
 
 impl<T> Turns<T> {
-    /// The next in turn, to be written: if it is ready, and the one before it is written and did not fail.
+    /// The next in turn: if it is ready, and the one before it is put away and did not fail.
     fn take(&mut self) -> Option<T> {
-        if self.is_writing || self.failed.is_some() {
+        if self.is_taken || self.failed.is_some() {
             return None;
         }
         let next = self.ready.remove(&self.next)?;
         self.next += 1;
-        self.is_writing = true;
+        self.is_taken = true;
         Some(next)
     }
 }
