@@ -6,6 +6,7 @@
 //! files nor on the number of threads, since every sum is an integer. It is the only code that opens input. It does not
 //! transform anything: that is `features`.
 
+pub(crate) mod deal;
 mod moment;
 mod ranges;
 mod source;

@@ -76,3 +76,49 @@ fn range(footer: &FileMetadata, column: &str) -> Option<Range> {
 fn both((a, z): Range, (other_a, other_z): Range) -> Range {
     (a.min(other_a), z.max(other_z))
 }
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::*;
+
+    use crate::load::source::Source;
+
+    /// What is told of the column `id` of files with these ids, in row groups of two rows.
+    #[expect(clippy::disallowed_methods, reason = "a test writes its own input")]
+    fn told(files: &[Column], statistics: StatisticsOptions) -> Option<(i64, i64)> {
+        let folder = tempfile::tempdir().ok()?;
+        for (number, ids) in files.iter().enumerate() {
+            let path = folder.path().join(format!("{number}.parquet"));
+            let mut table = DataFrame::new(ids.len(), vec![ids.clone()]).ok()?;
+            let file = std::fs::File::create(path).ok()?;
+            let writer = ParquetWriter::new(file).with_row_group_size(Some(2));
+            assert!(
+                writer
+                    .with_statistics(statistics)
+                    .finish(&mut table)
+                    .is_ok()
+            );
+        }
+        let source = Source::open(&[folder.path().display().to_string()]);
+        assert!(source.is_ok(), "{source:?}");
+        source.ok()?.range("id")
+    }
+
+    #[test]
+    fn files_tell_the_range_of_their_numbers() {
+        let wide = |ids: &[i64]| Int64Chunked::from_slice("id".into(), ids).into_column();
+        let all = StatisticsOptions::default();
+        let one = [wide(&[5, -3, 70, 12, 9])];
+        assert_eq!(told(&one, all), Some((-3, 70)));
+        let two = [wide(&[5, 6]), wide(&[1_000, i64::MAX])];
+        assert_eq!(told(&two, all), Some((5, i64::MAX)));
+        let narrow = UInt32Chunked::from_slice("id".into(), &[7, 8, 11]).into_column();
+        assert_eq!(told(&[narrow], all), Some((7, 11)));
+        // Nothing is told where a writer or a row group tells nothing, nor of other types.
+        assert_eq!(told(&one, StatisticsOptions::empty()), None);
+        let gaps = Int64Chunked::from_slice_options("id".into(), &[Some(1), Some(2), None, None]);
+        assert_eq!(told(&[gaps.into_column()], all), None);
+        let texts = StringChunked::from_slice("id".into(), &["a", "b"]).into_column();
+        assert_eq!(told(&[texts], all), None);
+    }
+}

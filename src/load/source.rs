@@ -87,7 +87,7 @@ impl Source {
         self.files.iter().map(|file| file.rows).sum()
     }
 
-    /// Between which whole numbers `column` lies, if every file says so; some writers know it less well than others.
+    /// Between which whole numbers `column` lies, if every file says so: a hint, see [`Ranges`].
     pub(super) fn range(&self, column: &str) -> Option<(i64, i64)> {
         self.ranges.get(column)
     }

@@ -148,17 +148,18 @@ impl Cells {
         let counts = (0..n.div_ceil(ROWS))
             .into_par_iter()
             .fold(Counts::default, |mut counts, block| {
-                let rows: Vec<usize> = (block * ROWS..n.min((block + 1) * ROWS)).collect();
-                for rows in rows.chunks(AHEAD) {
+                let end = n.min((block + 1) * ROWS);
+                for begin in (block * ROWS..end).step_by(AHEAD) {
+                    let rows = begin..end.min(begin + AHEAD);
                     // All keys first: what a guess about an edge throws away is then no wait for memory.
                     let mut keys = [0; AHEAD];
-                    for (key, &row) in keys.iter_mut().zip(rows) {
+                    for (key, row) in keys.iter_mut().zip(rows.clone()) {
                         let bins = [0, 1, 2].map(|d| finders[d].bin(values[d][row]));
                         let segment = counted.segments.and_then(|(labels, _)| labels[row]);
                         let segment = segment.map_or(none, |segment| segment as usize);
                         *key = self.key(bins, counted.tiers[row] as usize, segment);
                     }
-                    for (&key, &row) in keys.iter().zip(rows) {
+                    for (&key, row) in keys.iter().zip(rows) {
                         counts.add(key, 1, counted.customers.revenue[row]);
                     }
                 }

@@ -240,6 +240,7 @@ impl Totals {
     /// Gives a cluster a row, or takes it away.
     pub(super) fn row(&mut self, tree: &Tree<'_>, place: u32, (cluster, sign): (u32, i64)) {
         let (d, cluster) = (tree.n_features, cluster as usize);
+        // Nearly always: a coordinate has 48 bits, and 128 of them are only needed for the sum.
         if let Some(row) = tree.plain_row(place as usize) {
             self.counts[cluster] += sign;
             let totals = &mut self.sums[cluster * d..(cluster + 1) * d];

@@ -8,6 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::grid::BLOCK;
+use crate::load::deal::deal;
 
 /// Runs that are sorted side by side: small enough for the cache of a core.
 const RUNS: usize = 64;
@@ -140,21 +141,10 @@ struct Parted<K> {
 impl<K: Keyed> Parted<K> {
     /// Every run but the first begins with a key of `firsts`.
     fn new(block: &[(K, u32)], firsts: &[K]) -> Self {
-        let run = |item: &(K, u32)| firsts.partition_point(|first| *first <= item.0);
-        let runs: Vec<usize> = block.iter().map(run).collect();
-        let mut starts = vec![0; firsts.len() + 2];
-        for &run in &runs {
-            starts[run + 1] += 1;
-        }
-        for run in 0..=firsts.len() {
-            starts[run + 1] += starts[run];
-        }
-        let mut next = starts.clone();
-        let mut items = block.to_vec();
-        for (run, &item) in runs.into_iter().zip(block) {
-            items[next[run]] = item;
-            next[run] += 1;
-        }
+        let run = |at: usize| firsts.partition_point(|first| *first <= block[at].0);
+        let mut items = Vec::new();
+        let rows = 0..block.len();
+        let starts = deal(firsts.len() + 1, rows, run, |at| block[at], &mut items);
         Self { items, starts }
     }
 

@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use polars::prelude::PolarsResult;
 use rayon::prelude::*;
 
+use crate::load::deal::deal;
+
 /// Shelves in a row.
 pub(super) struct Hall<S> {
     shelves: Vec<Mutex<S>>,
@@ -18,7 +20,7 @@ pub(super) struct Hall<S> {
 }
 
 impl<S: Send> Hall<S> {
-    /// `n` shelves, 65,536 at most.
+    /// `n` shelves.
     pub(super) fn new(n: usize, shelf: impl Fn() -> S) -> Self {
         Self {
             shelves: (0..n).map(|_| Mutex::new(shelf())).collect(),
@@ -30,13 +32,13 @@ impl<S: Send> Hall<S> {
     pub(super) fn add<T: Copy>(
         &self,
         rows: Range<usize>,
-        shelf_of: impl Fn(usize) -> u16,
+        shelf_of: impl Fn(usize) -> usize,
         item: impl Fn(usize) -> T,
         (put, room): (impl Fn(&mut S, &[T]) -> PolarsResult<()>, &mut Vec<T>),
     ) -> PolarsResult<()> {
         const STEP: usize = 97;
         let n = self.shelves.len();
-        let starts = by_shelf(n, rows, shelf_of, item, room);
+        let starts = deal(n, rows, shelf_of, item, room);
         let turn = self.turn.fetch_add(STEP, Ordering::Relaxed);
         for shelf in (0..n).map(|shelf| (turn + shelf) % n) {
             let items = &room[starts[shelf]..starts[shelf + 1]];
@@ -57,34 +59,4 @@ impl<S: Send> Hall<S> {
 /// A thread that panicked has ended the run already; what it leaves is not looked at.
 pub(super) fn open<T>(shelf: &Mutex<T>) -> MutexGuard<'_, T> {
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Sorts the items of some rows by shelf into `sorted`, and tells where each of `n` shelves begins.
-fn by_shelf<T: Copy>(
-    n: usize,
-    rows: Range<usize>,
-    shelf_of: impl Fn(usize) -> u16,
-    item: impl Fn(usize) -> T,
-    sorted: &mut Vec<T>,
-) -> Vec<usize> {
-    let mut starts = vec![0; n + 1];
-    if rows.is_empty() {
-        return starts;
-    }
-    let shelves: Vec<u16> = rows.clone().map(shelf_of).collect();
-    for &shelf in &shelves {
-        starts[usize::from(shelf) + 1] += 1;
-    }
-    for i in 0..n {
-        starts[i + 1] += starts[i];
-    }
-    let mut next = starts.clone();
-    // What stands there is written over.
-    sorted.resize(rows.len(), item(rows.start));
-    for (row, &shelf) in rows.zip(&shelves) {
-        let place = &mut next[usize::from(shelf)];
-        sorted[*place] = item(row);
-        *place += 1;
-    }
-    starts
 }

@@ -92,15 +92,14 @@ impl<L: Lines> Numbered<L> {
             }
             let (known, others): (Vec<usize>, Vec<usize>) =
                 rows.partition(|&row| self.has(ids[row]));
-            let (id, line) = (|row: usize| ids[row], &line);
             self.add_known(
                 0..known.len(),
-                |row| id(known[row]),
+                |row| ids[known[row]],
                 |row| line(known[row]),
                 &mut room,
             )?;
-            self.others
-                .add(others.len(), |row| id(others[row]), |row| line(others[row]))?;
+            let (id, line) = (|row| ids[others[row]], |row| line(others[row]));
+            self.others.add(others.len(), id, line)?;
         }
         Ok(())
     }
@@ -117,7 +116,7 @@ impl<L: Lines> Numbered<L> {
     /// Adds rows of customers of the range.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "there are fewer than 2^28 ids and 2^8 drawers"
+        reason = "there are fewer than 2^28 ids"
     )]
     fn add_known(
         &self,
@@ -126,7 +125,7 @@ impl<L: Lines> Numbered<L> {
         line: impl Fn(usize) -> L,
         room: &mut Vec<(u32, L)>,
     ) -> PolarsResult<()> {
-        let drawer_of = |row| (self.place(id(row)) >> self.shift) as u16;
+        let drawer_of = |row| (self.place(id(row)) >> self.shift) as usize;
         let within = (1 << self.shift) - 1;
         let item = |row| ((self.place(id(row)) & within) as u32, line(row));
         let put = |drawer: &mut Drawer, lines: &[(u32, L)]| {
@@ -139,17 +138,13 @@ impl<L: Lines> Numbered<L> {
     /// Takes out the customers in the order of their ids, which form a column `name`.
     pub(super) fn take(&self, name: &str, who: Who) -> PolarsResult<Grouped> {
         let others = self.others.take()?;
-        let drawers = self.drawers.take(std::mem::take);
+        let drawers = self.drawers.take(std::mem::take).into_iter();
         let firsts = (0_i64..).map(|drawer| self.first + (drawer << self.shift));
+        let drawers = drawers.zip(firsts);
         if others.iter().all(|shelf| shelf.accounts.is_empty()) {
-            return Ok(laid_out(
-                drawers.into_iter().zip(firsts).collect(),
-                name,
-                who,
-            ));
+            return Ok(laid_out(drawers.collect(), name, who));
         }
-        let shelves = drawers.into_iter().zip(firsts);
-        let shelves = shelves.map(|(drawer, first)| drawer.into_shelf(first));
+        let shelves = drawers.map(|(drawer, first)| drawer.into_shelf(first));
         Ok(sorted(shelves.chain(others).collect(), name, who))
     }
 }
@@ -192,9 +187,7 @@ impl Drawer {
         let wide = wide.map(|(place, units)| (id(place), units)).collect();
         Shelf::of(Ids::default(), accounts, wide)
     }
-}
 
-impl Drawer {
     /// Writes its customers into their place; gives back totals beyond 64 bits by row, and who is no customer with how many rows.
     fn write(
         self,

@@ -148,7 +148,7 @@ impl<K: Keys, L: Lines> Shelves<K, L> {
 }
 
 /// The shelf of a hash, by bits that the table itself does not look at: it takes the lowest and the highest.
-fn shelf_of(hash: u64) -> u16 {
+fn shelf_of(hash: u64) -> usize {
     hash.to_le_bytes()[5].into()
 }
 

@@ -15,6 +15,7 @@ use super::columns::{Columns, Without};
 use super::keys::Keys;
 use super::shelf::Shelf;
 use super::{Grouped, Who};
+use crate::load::deal::deal;
 
 /// Accounts of a part, about: as many as a cache holds.
 const PART: usize = 16_384;
@@ -66,25 +67,14 @@ impl<K: Keys> Closed<K> {
     }
 
     /// Deals accounts to the parts, of which all but the first begin at `firsts`.
-    fn deal(&self, accounts: Vec<Account<K::Stored>>, firsts: &[Place<'_, K>]) -> Dealt<K::Stored> {
-        let part = |account: &Account<K::Stored>| {
-            let place = self.place(account);
+    fn deal(&self, accounts: &[Account<K::Stored>], firsts: &[Place<'_, K>]) -> Dealt<K::Stored> {
+        let part = |at: usize| {
+            let place = self.place(&accounts[at]);
             firsts.partition_point(|&first| K::compare(first, place).is_le())
         };
-        let parts: Vec<usize> = accounts.iter().map(part).collect();
-        let mut starts = vec![0; firsts.len() + 2];
-        for &part in &parts {
-            starts[part + 1] += 1;
-        }
-        for part in 0..=firsts.len() {
-            starts[part + 1] += starts[part];
-        }
-        let mut next = starts.clone();
-        let mut dealt = accounts.clone();
-        for (&part, account) in parts.iter().zip(accounts) {
-            dealt[next[part]] = account;
-            next[part] += 1;
-        }
+        let rows = 0..accounts.len();
+        let mut dealt = Vec::new();
+        let starts = deal(firsts.len() + 1, rows, part, |at| accounts[at], &mut dealt);
         Dealt {
             accounts: dealt,
             starts,
@@ -99,7 +89,7 @@ pub(super) fn sorted<K: Keys, L: Send>(shelves: Vec<Shelf<K, L>>, name: &str, wh
     let firsts = firsts(&shelves, &accounts);
     let dealt = accounts.into_par_iter().zip(&shelves);
     let dealt: Vec<Dealt<K::Stored>> = dealt
-        .map(|(accounts, shelf)| shelf.deal(accounts, &firsts))
+        .map(|(accounts, shelf)| shelf.deal(&accounts, &firsts))
         .collect();
     let sizes: Vec<usize> = (0..=firsts.len())
         .map(|part| dealt.iter().map(|shelf| shelf.part(part).len()).sum())
