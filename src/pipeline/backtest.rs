@@ -21,7 +21,7 @@ use crate::config::{AsOf, Config, Days, Method, RfmConfig};
 use crate::error::{BacktestFault, Error, Result, Warning};
 use crate::load::{AsOfMoment, Customers, Future, Period, future, load, periods};
 use crate::rules::{Meaning, RuleSet, quintiles, score};
-use crate::store::LooseFolder;
+use crate::store::{LooseFolder, Table};
 
 /// Tiers by bands of each dimension.
 const BREAKS: &str = "breaks";
@@ -115,9 +115,9 @@ pub fn backtest(config: &Config, asked: &Asked, observe: Observer<'_>) -> Result
     };
     if let Some(folder) = folder {
         told.files.push(folder.json("backtest.json", &told)?);
-        let mut stacked = stack(tables)?;
+        let stacked = stack(tables)?;
         told.files
-            .push(folder.parquet("backtest.parquet", &mut stacked)?);
+            .push(folder.parquet("backtest.parquet", &Table::of(&stacked))?);
     }
     Ok(told)
 }

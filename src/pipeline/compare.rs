@@ -18,7 +18,7 @@ use crate::config::{CompareConfig, grouped};
 use crate::error::{CompareFault, Error, Result, Warning};
 use crate::load::{CustomerIds, Customers, common};
 use crate::rules::Segmented;
-use crate::store::LooseFolder;
+use crate::store::{LooseFolder, Table};
 use crate::{features, tiers};
 pub(super) use sides::run_facts;
 pub(super) use sides::{CLUSTERS, RULES, by_rules, clusters, named_rules};
@@ -114,12 +114,12 @@ pub fn compare(
         files: Vec::new(),
     };
     if let Some(folder) = folder {
-        let mut table = moved_table(&met.customers, (&met.a, &met.b), &moves)?;
+        let table = moved_table(&met.customers, (&met.a, &met.b), &moves)?;
         let document = folder.json("comparison.json", &compared)?;
         compared.files.push(document);
         compared
             .files
-            .push(folder.parquet("moved.parquet", &mut table)?);
+            .push(folder.parquet("moved.parquet", &Table::of(&table))?);
     }
     Ok(compared)
 }

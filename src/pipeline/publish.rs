@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::features::sketch::sketch;
 use crate::load::{Customers, Loaded};
 use crate::rules::Segmented;
-use crate::store::{Manifest, Published, Rows, Staging, peak_memory_bytes};
+use crate::store::{Manifest, Published, Rows, Staging, Table, peak_memory_bytes};
 use crate::{features, rules, tiers};
 
 /// Where the customers ended up, and what their tiers are like.
@@ -104,9 +104,8 @@ fn assignments(
         scores = segmented.scores.clone().or(scores);
     }
     let rated = (&scores, segmented);
-    staging.parquet_in_parts("assignments.parquet", customers.len(), |rows| {
-        tables::assignments(customers, placements, rated, model, rows)
-    })
+    let table = tables::assignments(customers, placements, rated, model);
+    staging.parquet("assignments.parquet", &table)
 }
 
 impl Job<'_> {
@@ -145,13 +144,13 @@ impl Job<'_> {
         };
         staging.json("tiers.json", &document)?;
         staging.json("model.json", model)?;
-        staging.parquet("rejected.parquet", &mut loaded.rejected.clone())?;
+        staging.parquet("rejected.parquet", &Table::of(&loaded.rejected))?;
         if let Some(told) = &told {
             calibrate::stage(&mut staging, &told.thresholds)?;
         }
         if let Some(found) = &mut comparison {
             staging.json("comparison.json", &found.compared)?;
-            staging.parquet("moved.parquet", &mut found.moved)?;
+            staging.parquet("moved.parquet", &Table::of(&found.moved))?;
         }
         if let Some(told) = told {
             staging.text("report.html", &told.page)?;

@@ -12,7 +12,8 @@ use crate::cluster::Quality;
 use crate::error::{Error, Result, Warning};
 use crate::load::Customers;
 use crate::rules::{Scores, Segmented};
-use crate::tiers::{Placements, TierProfile};
+use crate::store::{Cells, Table, slices};
+use crate::tiers::{Placements, Tier, TierProfile};
 
 /// tiers.json.
 #[derive(Debug, Clone, Serialize)]
@@ -72,78 +73,77 @@ pub(super) fn check_name(customer: &str) -> Result<()> {
     Ok(())
 }
 
-/// The English name of the segment of each of some customers, null where no segment takes one.
-fn segments(segmented: &Segmented, rows: Range<usize>) -> PolarsResult<Column> {
-    let names = segmented.names.iter().map(|name| name.en.as_str());
-    let names = StringChunked::from_iter_values("segment".into(), names);
-    let rows = IdxCa::from_iter_options("row".into(), segmented.labels[rows].iter().copied());
-    Ok(names.take(&rows)?.into_column())
+/// assignments.parquet.
+pub(super) fn assignments<'a>(
+    customers: &'a Customers,
+    placements: &'a Placements,
+    (scores, segmented): (&'a Scores, Option<&'a Segmented>),
+    model: &'a Model,
+) -> Table<'a> {
+    let as_of = || {
+        let day = AnyValue::Date(customers.as_of.date.to_epoch_days());
+        Cells::Same(Scalar::new(DataType::Date, day))
+    };
+    let no = |dtype: &DataType| Cells::Same(Scalar::null(dtype.clone()));
+    let by_tier = |of: fn(&Tier) -> &str| {
+        let names = StringChunked::from_iter_values("tier".into(), model.tiers.iter().map(of));
+        let tiers = |rows| UInt32Chunked::from_slice("tier".into(), &placements.tiers[rows]);
+        Cells::OneOf(names.into_series(), Box::new(tiers))
+    };
+    let ranks = |rows| {
+        let tiers: &[u32] = &placements.tiers[rows];
+        let ranks = tiers.iter().map(|&tier| tier.cast_signed() + 1).collect();
+        Int32Chunked::from_vec("tier".into(), ranks).into_series()
+    };
+    let ids = customers.ids.series();
+    let (float, text) = (DataType::Float64, DataType::String);
+    let score = |values| (DataType::Int8, cells::<Int8Type>(values));
+    let columns = [
+        (ids.dtype().clone(), Cells::Rising(slices(ids))),
+        (DataType::Date, as_of()),
+        (float.clone(), cells::<Float64Type>(&customers.recency_days)),
+        (DataType::Int64, cells::<Int64Type>(&customers.frequency)),
+        (float.clone(), cells::<Float64Type>(&customers.monetary)),
+        match &customers.tenure_days {
+            Some(days) => (float, cells::<Float64Type>(days)),
+            None => (float.clone(), no(&float)),
+        },
+        score(&scores.recency),
+        score(&scores.frequency),
+        score(&scores.monetary),
+        (DataType::Int32, Cells::Any(Box::new(ranks))),
+        (text.clone(), by_tier(|tier| &tier.key)),
+        (text.clone(), by_tier(|tier| &tier.name)),
+        (DataType::Float32, cells::<Float32Type>(&placements.margins)),
+        (text.clone(), segmented.map_or_else(|| no(&text), segments)),
+        (text.clone(), no(&text)),
+        (DataType::Date, as_of()),
+    ];
+    let mut table = Table::new(customers.len());
+    let names = std::iter::once(ids.name().as_str()).chain(COLUMNS);
+    for (name, (dtype, cells)) in names.zip(columns) {
+        table.add(name, dtype, cells);
+    }
+    table
 }
 
-/// assignments.parquet: some of its rows, in one chunk.
-pub(super) fn assignments(
-    customers: &Customers,
-    placements: &Placements,
-    rated: (&Scores, Option<&Segmented>),
-    model: &Model,
-    rows: Range<usize>,
-) -> Result<DataFrame> {
-    let (scores, segmented) = rated;
-    let n = rows.len();
-    let placed = &placements.tiers[rows.clone()];
-    let by_tier = |name: &str, of: fn(&crate::tiers::Tier) -> &str| {
-        let names = StringChunked::from_iter_values(name.into(), model.tiers.iter().map(of));
-        let tiers = IdxCa::from_slice("tier".into(), placed);
-        names.take(&tiers).map(IntoColumn::into_column)
+/// Values of all customers.
+fn cells<T: PolarsNumericType>(values: &[T::Native]) -> Cells<'_>
+where
+    ChunkedArray<T>: IntoSeries,
+{
+    Cells::Any(Box::new(|rows| {
+        ChunkedArray::<T>::from_slice(PlSmallStr::EMPTY, &values[rows]).into_series()
+    }))
+}
+
+/// The English name of the segment of each customer, null where no segment takes one.
+fn segments(segmented: &Segmented) -> Cells<'_> {
+    let names = segmented.names.iter().map(|name| name.en.as_str());
+    let names = StringChunked::from_iter_values("segment".into(), names);
+    let labels = |rows: Range<usize>| {
+        let labels = segmented.labels[rows].iter().copied();
+        UInt32Chunked::from_iter_options("segment".into(), labels)
     };
-    let as_of = |name: &str| {
-        let day = customers.as_of.date.to_epoch_days();
-        Column::new_scalar(
-            name.into(),
-            Scalar::new(DataType::Date, AnyValue::Date(day)),
-            n,
-        )
-    };
-    let no_text = |name: &str| Column::full_null(name.into(), n, &DataType::String);
-    let floats = |name: &str, values: &[f64]| {
-        Float64Chunked::from_slice(name.into(), &values[rows.clone()]).into_column()
-    };
-    let bytes = |name: &str, values: &[i8]| {
-        Int8Chunked::from_slice(name.into(), &values[rows.clone()]).into_column()
-    };
-    let orders = &customers.frequency[rows.clone()];
-    let margins = &placements.margins[rows.clone()];
-    let ranks: Vec<i32> = placed.iter().map(|&tier| tier.cast_signed() + 1).collect();
-    let ids = customers.ids.series();
-    let columns = || {
-        Ok(vec![
-            ids.slice(rows.start.cast_signed() as i64, n).into_column(),
-            as_of("as_of"),
-            floats("recency_days", &customers.recency_days),
-            Int64Chunked::from_slice("frequency".into(), orders).into_column(),
-            floats("monetary", &customers.monetary),
-            match &customers.tenure_days {
-                Some(days) => floats("tenure_days", days),
-                None => Column::full_null("tenure_days".into(), n, &DataType::Float64),
-            },
-            bytes("r_score", &scores.recency),
-            bytes("f_score", &scores.frequency),
-            bytes("m_score", &scores.monetary),
-            Int32Chunked::from_vec("tier".into(), ranks).into_column(),
-            by_tier("tier_key", |tier| &tier.key)?,
-            by_tier("tier_name", |tier| &tier.name)?,
-            Float32Chunked::from_slice("margin".into(), margins).into_column(),
-            match segmented {
-                Some(segmented) => segments(segmented, rows.clone())?,
-                None => no_text("segment"),
-            },
-            no_text("previous_tier_key"),
-            as_of("tier_since"),
-        ])
-    };
-    let mut table = columns()
-        .and_then(|columns| DataFrame::new(n, columns))
-        .map_err(Error::polars("put the assignments together"))?;
-    table.rechunk_mut();
-    Ok(table)
+    Cells::OneOf(names.into_series(), Box::new(labels))
 }

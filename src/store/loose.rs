@@ -6,10 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::DataFrame;
 use serde::Serialize;
 
-use super::{whole, write_bytes, write_json, write_parquet};
+use super::{Table, whole, write_bytes, write_json, write_table};
 use crate::error::{Error, Result};
 
 /// A folder for files that stand alone.
@@ -46,8 +45,8 @@ impl LooseFolder {
     ///
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
-    pub fn parquet(&self, name: &str, frame: &mut DataFrame) -> Result<PathBuf> {
-        self.file(name, |file| write_parquet(file, frame, name))
+    pub fn parquet(&self, name: &str, table: &Table<'_>) -> Result<PathBuf> {
+        self.file(name, |file| write_table(file, table, name))
     }
 
     /// Writes a JSON document, and says where it is.

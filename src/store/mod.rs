@@ -8,23 +8,23 @@ mod loose;
 mod manifest;
 mod orders;
 mod table;
+mod turns;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::*;
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
 pub use loose::LooseFolder;
 pub use manifest::{Manifest, ModelFile, Rows, peak_memory_bytes};
 pub use orders::{GrowingTable, OrderFiles};
+pub use table::{Cells, Part, Table, slices};
 
 use crate::config::RUNS_MARK;
 use crate::error::{Error, Result};
-use table::{encode, write_parquet};
+use table::write_table;
 
 /// Begins the name of a run that is being written.
 const STAGING: &str = ".staging-";
@@ -132,21 +132,8 @@ impl Staging<'_> {
     ///
     /// # Errors
     /// [`Error::Io`] where the disk is full or the system refuses.
-    pub fn parquet(&mut self, name: &str, frame: &mut DataFrame) -> Result<()> {
-        self.file(name, |file| write_parquet(file, frame, name))
-    }
-
-    /// Writes a table of so many rows that is never in memory as a whole: `part` makes a range of its rows, in one chunk.
-    ///
-    /// # Errors
-    /// What `part` returns; [`Error::Io`] where the disk is full or the system refuses.
-    pub fn parquet_in_parts(
-        &mut self,
-        name: &str,
-        rows: usize,
-        part: impl Fn(Range<usize>) -> Result<DataFrame> + Sync,
-    ) -> Result<()> {
-        self.file(name, |file| encode(file, (name, rows), part))
+    pub fn parquet(&mut self, name: &str, table: &Table<'_>) -> Result<()> {
+        self.file(name, |file| write_table(file, table, name))
     }
 
     /// Writes a JSON document.
