@@ -360,10 +360,14 @@ fn by_bands(sketched: &Sketched, config: &ClusterConfig) -> Result<Clusters> {
 }
 
 /// Clusters in the order of the cells, by customer. Who was left out belongs to the nearest centroid.
-fn by_customer(sketched: &Sketched, owners: &[u32], centroids: ArrayView2<'_, f64>) -> Vec<u32> {
+fn by_customer(
+    sketched: &Sketched,
+    owners: &[impl Copy + Into<u32>],
+    centroids: ArrayView2<'_, f64>,
+) -> Vec<u32> {
     let mut labels = vec![0; owners.len() + sketched.left_out.len()];
     for (&row, &owner) in sketched.order.rows.iter().zip(owners) {
-        labels[row as usize] = owner;
+        labels[row as usize] = owner.into();
     }
     for (row, point) in &sketched.left_out {
         let (nearest, ..) = nearest(centroids, ArrayView1::from(point));

@@ -448,6 +448,11 @@ fn each_wrong_parameter_has_its_message() {
     for (params, rows, expected) in [
         (KMeans::params(0), rows(), "`k` is 0, expected at least 1"),
         (
+            KMeans::params(70_000),
+            rows(),
+            "`k` is 70000, expected at most 65535",
+        ),
+        (
             KMeans::params(2).n_runs(0),
             rows(),
             "`n-runs` is 0, expected at least 1",

@@ -503,3 +503,21 @@ fn weights_that_do_not_fit_are_refused_with_both_numbers() {
         assert_eq!(error.to_string(), expected);
     }
 }
+
+#[test]
+fn sketches_of_too_many_rows_in_all_are_not_merged() {
+    let points = array![[1.0], [2.0]];
+    let grid = Grid::covering(points.view()).unwrap();
+    let of = |weights: [u64; 2]| {
+        sketch_weighted(points.view(), Some(&weights), &grid)
+            .unwrap()
+            .sketch
+    };
+    let half = of([MAX_WEIGHT / 2 - 7, 7]);
+    let all = half.merged(&half).unwrap();
+    assert_eq!(all.count(), MAX_WEIGHT);
+    assert_eq!(kept(&all), all);
+    let error = all.merged(&of([0, 1])).unwrap_err().to_string();
+    let expected = "`weights` is 4611686018427387905 in all, expected at most 4611686018427387904";
+    assert_eq!(error, expected);
+}

@@ -328,6 +328,8 @@ def speaks_chinese(checks, page, path, earlier, breaks):
     checks.equal("k is explained in Chinese", words("#k .lead"), ["k = 5 由配置指定。"])
     verdict = words("#backtest p:not(.lead)")
     checks.that("the backtest's verdict is in Chinese", 3 <= len(verdict) and all("客户" in line or "优" in line or "层" in line for line in verdict), str(verdict))
+    tops = re.findall("“(.+?)”", verdict[-1])
+    checks.that("with its tiers by their Chinese names", tops and all(re.search("[\u4e00-\u9fff]", name) for name in tops), verdict[-1])
     checks.equal("and so is each difference", [row[4] for row in page.cell_texts("#backtest h3 + .scroll") if "better" in row[4] or "difference" in row[4]], [])
     checks.that("a warning has a Chinese title over its English words", page.js("const one = document.querySelector('.warnings li'); return one.querySelector('strong').textContent.includes('净额') && one.querySelector('div').lang === 'en'"))
     told = (ROOT / "src" / "report" / "page" / "told.js").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
+use super::Owner;
 use super::exact::{self, Fixed, Pace};
 use super::filter::{Centroids, Totals};
 use super::points::{Points, Solution, squared};
@@ -72,7 +73,7 @@ pub(in crate::cluster) struct Solved {
     /// Rows of each cluster, weighted.
     pub(in crate::cluster) sizes: Vec<u64>,
     /// Cluster of each row, in the order of the cells.
-    pub(in crate::cluster) owners: Vec<u32>,
+    pub(in crate::cluster) owners: Vec<Owner>,
     /// Sum of squared distances of all rows.
     pub(in crate::cluster) inertia: f64,
     /// Sum of the distances of the rows of each cluster.
@@ -192,13 +193,13 @@ impl<'a> Engine<'a> {
     ) -> (Solved, f64) {
         let (k, d) = places.dim();
         let rows = self.rows.points.par_chunks_exact(d);
-        let owners: Vec<u32> = rows
-            .map(|row| u32::try_from(place(ArrayView1::from(row))).unwrap_or(u32::MAX))
+        let owners: Vec<Owner> = rows
+            .map(|row| Owner::try_from(place(ArrayView1::from(row))).unwrap_or(Owner::MAX))
             .collect();
         let nothing = || Totals::nothing(k, d);
-        let add_row = |mut totals: Totals, (row, &owner): (usize, &u32)| {
+        let add_row = |mut totals: Totals, (row, &owner): (usize, &Owner)| {
             let row = u32::try_from(row).unwrap_or(u32::MAX);
-            totals.row(&self.rows, row, (owner, 1));
+            totals.row(&self.rows, row, (owner.into(), 1));
             totals
         };
         let add = |mut totals: Totals, more: Totals| {

@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
+use super::Owner;
 use super::filter::{Centroids, Filter, Found, Sink, Totals};
 use super::points::squared;
 use super::tree::Tree;
@@ -54,7 +55,7 @@ pub(super) struct Fixed {
     /// What the clusters hold.
     pub(super) totals: Totals,
     /// Cluster of each row, by place.
-    pub(super) owners: Vec<u32>,
+    pub(super) owners: Vec<Owner>,
     pub(super) n_iter: u64,
     pub(super) converged: bool,
 }
@@ -337,7 +338,7 @@ impl<'a> State<'a> {
                     totals.counts[empty] = 1;
                     continue;
                 };
-                let (from, weight) = (owners[place], self.tree.weight(place));
+                let (from, weight) = (u32::from(owners[place]), self.tree.weight(place));
                 if weight < totals.counts[from as usize] {
                     let place = u32::try_from(place).unwrap_or(u32::MAX);
                     let to = u32::try_from(empty).unwrap_or(u32::MAX);
@@ -349,14 +350,15 @@ impl<'a> State<'a> {
     }
 
     /// Cluster of each row (of each cell, in a tree of cells).
-    fn owners(&self) -> Vec<u32> {
-        let mut owners = vec![NONE; self.tree.len()];
+    fn owners(&self) -> Vec<Owner> {
+        let mut owners = vec![Owner::MAX; self.tree.len()];
         for item in self.wheel.items() {
+            let owner = Owner::try_from(item.cluster()).unwrap_or(Owner::MAX);
             if item.is_row() {
-                owners[item.id as usize] = item.cluster();
+                owners[item.id as usize] = owner;
             } else {
                 let node = self.tree.nodes[item.id as usize];
-                owners[node.start as usize..node.end as usize].fill(item.cluster());
+                owners[node.start as usize..node.end as usize].fill(owner);
             }
         }
         owners

@@ -24,6 +24,9 @@ pub(super) use exact::by_coordinates;
 pub(super) use kernel::{Columns, Nearest};
 pub(super) use points::{Points, squared};
 
+/// A cluster, for every row: small, since a search keeps those of each k.
+type Owner = u16;
+
 use super::nearest;
 use crate::error::{Error, Result};
 use crate::features::sketch::{Grid, MAX_WEIGHT, Sketched, sketch_weighted};
@@ -175,6 +178,13 @@ impl ParamGuard for KMeansParams {
         };
         if self.0.k == 0 {
             return Err(bad("k"));
+        }
+        if Owner::try_from(self.0.k).is_err() {
+            return Err(Error::BadValue {
+                key: "k".to_owned(),
+                found: self.0.k.to_string(),
+                expected: format!("at most {}", Owner::MAX),
+            });
         }
         if self.0.n_runs == 0 {
             return Err(bad("n-runs"));

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::Owner;
 use super::points::squared;
 use super::tree::Tree;
 
@@ -22,7 +23,7 @@ pub(super) struct Survey {
 }
 
 /// Counts what is reported of centroids, k × features, and the rows that each owns.
-pub(super) fn survey(tree: &Tree<'_>, centroids: &[f64], owners: &[u32]) -> Survey {
+pub(super) fn survey(tree: &Tree<'_>, centroids: &[f64], owners: &[Owner]) -> Survey {
     let d = tree.n_features;
     let k = centroids.len() / d;
     let parts: Vec<Survey> = owners
@@ -37,7 +38,7 @@ pub(super) fn survey(tree: &Tree<'_>, centroids: &[f64], owners: &[u32]) -> Surv
             if let (3, None, (points, [])) = (d, tree.weights, points.as_chunks::<3>()) {
                 let mut rest = points;
                 for run in owners.chunk_by(|a, b| a == b) {
-                    let owner = run[0] as usize;
+                    let owner = usize::from(run[0]);
                     let points = rest.split_off(..run.len()).unwrap_or_default();
                     let (inertia, distance) =
                         of_run(points, &centroids[owner * d..(owner + 1) * d]);
@@ -47,7 +48,7 @@ pub(super) fn survey(tree: &Tree<'_>, centroids: &[f64], owners: &[u32]) -> Surv
                 return part;
             }
             for (i, (point, &owner)) in points.chunks_exact(d).zip(owners).enumerate() {
-                let owner = owner as usize;
+                let owner = usize::from(owner);
                 let squared = squared(&centroids[owner * d..(owner + 1) * d], point);
                 let weight = tree
                     .weights

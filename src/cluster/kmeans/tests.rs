@@ -84,7 +84,7 @@ fn sizes_of(fixed: &Fixed) -> Vec<u64> {
 fn by_row(rows: usize, sketched: &Sketched, fixed: &Fixed) -> Vec<u32> {
     let mut labels = vec![0; rows];
     for (&row, &owner) in sketched.order.rows.iter().zip(&fixed.owners) {
-        labels[row as usize] = owner;
+        labels[row as usize] = owner.into();
     }
     labels
 }
@@ -206,7 +206,7 @@ fn a_crowd_ends_in_a_fixed_point_and_every_step_lowers_the_inertia() {
         for (&row, &owner) in sketched.order.rows.iter().zip(&solved.owners) {
             let point = points.row(row as usize);
             let (label, distance, _) = nearest(centroids.view(), point);
-            assert_eq!(label, owner as usize);
+            assert_eq!(label, usize::from(owner));
             inertia += distance * distance;
             sizes[label] += 1;
             for feature in 0..3 {
@@ -291,9 +291,9 @@ fn a_survey_counts_as_plain_sums_do() {
         let found = survey(&tree, &fixed.centroids.places, &fixed.owners);
         let (mut inertia, mut distances) = (0.0, vec![0.0; 5]);
         for (place, &owner) in fixed.owners.iter().enumerate() {
-            let apart = squared(tree.point(place), fixed.centroids.place(owner as usize));
+            let apart = squared(tree.point(place), fixed.centroids.place(usize::from(owner)));
             inertia += apart;
-            distances[owner as usize] += apart.sqrt();
+            distances[usize::from(owner)] += apart.sqrt();
         }
         assert!((found.inertia / inertia - 1.0).abs() < 1e-12, "{d}");
         for (found, expected) in found.distances.iter().zip(&distances) {

@@ -124,22 +124,28 @@ fn check_rows(matrix: ArrayView2<'_, f64>) -> Result<()> {
 }
 
 fn check_weights(weights: &[u64], rows: usize) -> Result<()> {
-    let bad = |found: String, expected: String| Error::BadValue {
-        key: "weights".to_owned(),
-        found,
-        expected,
-    };
     if weights.len() != rows {
-        let expected = format!("{rows}, one for each row");
-        return Err(bad(weights.len().to_string(), expected));
+        return Err(Error::BadValue {
+            key: "weights".to_owned(),
+            found: weights.len().to_string(),
+            expected: format!("{rows}, one for each row"),
+        });
     }
     // 2³² of 64 bits are far below 2¹²⁸.
     let all: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
-    if u128::from(MAX_WEIGHT) < all {
-        let expected = format!("at most {MAX_WEIGHT}");
-        return Err(bad(format!("{all} in all"), expected));
+    check_weight(all)
+}
+
+/// Refuses more rows in all than a sketch can hold.
+pub(super) fn check_weight(all: u128) -> Result<()> {
+    if all <= u128::from(MAX_WEIGHT) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::BadValue {
+        key: "weights".to_owned(),
+        found: format!("{all} in all"),
+        expected: format!("at most {MAX_WEIGHT}"),
+    })
 }
 
 /// What is sketched.

@@ -5,7 +5,7 @@
 //! their key and are few enough; the level of a union follows from that of its parts in the same way, since a part never
 //! has more cells than the whole.
 
-use super::build::levels_up;
+use super::build::{check_weight, levels_up};
 use super::sort::Keyed;
 use super::{Cells, Histogram, MAX_CELLS, Sketch};
 use crate::error::{Error, Result};
@@ -14,11 +14,13 @@ impl Sketch {
     /// The sketch of the rows of both.
     ///
     /// # Errors
-    /// [`Error::OtherGrid`] where the two count in different units.
+    /// [`Error::OtherGrid`] where the two count in different units; [`Error::BadValue`] where they have more than
+    /// [`super::MAX_WEIGHT`] rows in all.
     pub fn merged(&self, other: &Self) -> Result<Self> {
         if self.grid != other.grid {
             return Err(Error::OtherGrid);
         }
+        check_weight(u128::from(self.count()) + u128::from(other.count()))?;
         if self.is_empty() || other.is_empty() {
             return Ok(if self.is_empty() {
                 other.clone()

@@ -22,7 +22,7 @@ use polars::prelude::*;
 
 use super::grid::{MAGNITUDE, PLACES};
 use super::sort::Keyed;
-use super::{Cells, Grid, Histogram, MAX_BINS, MAX_CELLS, Sketch, Wide};
+use super::{Cells, Grid, Histogram, MAX_BINS, MAX_CELLS, MAX_WEIGHT, Sketch, Wide};
 use crate::error::{Error, Result};
 
 /// Parts, in the order of their rows.
@@ -119,10 +119,11 @@ impl Sketch {
     }
 }
 
-/// Customers in all; `None` where they are too many to count.
+/// Customers in all; `None` where they are too many.
 fn total(counts: &[u64]) -> Option<u64> {
     let mut counts = counts.iter();
-    counts.try_fold(0_u64, |all, &count| all.checked_add(count))
+    let all = counts.try_fold(0_u64, |all, &count| all.checked_add(count));
+    all.filter(|&all| all <= MAX_WEIGHT)
 }
 
 /// Numbers that coordinates have once so many of their bits are cut off.

@@ -120,7 +120,9 @@ const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + integer
 const dimension = (d) => t(["recency", "orders", D.monetary === "mean" ? "amountMean" : "amount"][d]);
 // Schemes that look at the tiers are called after the method that made these.
 const schemeName = (scheme) => t(`scheme_${scheme}`, { method: t(`method_${D.method ?? "kmeans"}`) });
-const named = (thing) => (view.lang === "zh" && thing.name_zh) || thing.name;
+// A backtest names its tiers in English only: those of this run and of the eight are known here.
+const CHINESE = new Map([...Object.values(EIGHT).map(([name, name_zh]) => ({ name, name_zh })), ...(D.rules?.segments ?? []), ...D.tiers.tiers].map((one) => [one.name, one.name_zh]));
+const named = (thing) => (view.lang === "zh" && (thing.name_zh || CHINESE.get(thing.name))) || thing.name;
 
 // An element; children that are no elements become text, whatever they hold.
 const h = (tag, attributes = {}, ...children) => {
