@@ -113,38 +113,44 @@ impl Edges {
     }
 }
 
-/// Bins of millions of values: the width of the edges in equal steps, and for each step the first edge that is not below it.
+/// Bins of millions of values: steps from the least edge to the greatest, and for each step the first edge that is not below it.
 /// Steps rise with the values, so that the edges of the steps before a value's are below it and those of the steps after above.
 pub(super) struct Finder<'a> {
     edges: &'a [f64],
-    least: f64,
-    per_unit: f64,
+    steps: Steps,
     firsts: Vec<u32>,
 }
 
-impl<'a> Finder<'a> {
-    fn new(edges: &'a [f64]) -> Self {
+/// How a value is told its step.
+#[derive(Debug, Clone, Copy)]
+enum Steps {
+    /// All are equally wide.
+    Even { least: f64, per_unit: f64 },
+    /// Each is wider than the one before by about the same factor: they are the first bits of the number (positive ones, as
+    /// whole numbers, stand in their order). What lies below the least positive edge is in the first.
+    Growing { least: u64, shift: u32 },
+}
+
+impl Steps {
+    fn even(edges: &[f64]) -> Self {
         let least = edges.first().copied().unwrap_or(0.0);
         let width = edges.last().copied().unwrap_or(0.0) - least;
-        let mut finder = Self {
-            edges,
-            least,
-            per_unit: if 0.0 < width {
-                (STEPS - 1) as f64 / width
-            } else {
-                0.0
-            },
-            firsts: Vec::new(),
+        let per_unit = if 0.0 < width {
+            (STEPS - 1) as f64 / width
+        } else {
+            0.0
         };
-        let mut next = 0;
-        let firsts = (0..=STEPS).map(|step| {
-            while next < edges.len() && finder.step(edges[next]) < step {
-                next += 1;
-            }
-            u32::try_from(next).unwrap_or(u32::MAX)
-        });
-        finder.firsts = firsts.collect();
-        finder
+        Self::Even { least, per_unit }
+    }
+
+    fn growing(edges: &[f64]) -> Self {
+        let mut positive = edges.iter().copied().filter(|&edge| 0.0 < edge);
+        let least = positive.next().unwrap_or(1.0).to_bits();
+        let width = positive
+            .next_back()
+            .map_or(0, |edge| edge.to_bits() - least);
+        let shift = (u64::BITS - width.leading_zeros()).saturating_sub(STEPS.ilog2());
+        Self::Growing { least, shift }
     }
 
     #[expect(
@@ -152,13 +158,48 @@ impl<'a> Finder<'a> {
         clippy::cast_sign_loss,
         reason = "saturates at both ends, as it should"
     )]
-    fn step(&self, value: f64) -> usize {
-        (((value - self.least) * self.per_unit) as usize).min(STEPS - 1)
+    fn of(self, value: f64) -> usize {
+        let step = match self {
+            Self::Even { least, per_unit } => ((value - least) * per_unit) as usize,
+            Self::Growing { least, shift } if 0.0 < value => {
+                (value.to_bits().saturating_sub(least) >> shift) as usize
+            }
+            Self::Growing { .. } => 0,
+        };
+        step.min(STEPS - 1)
+    }
+
+    /// How many edges share their step with the one before.
+    fn crowd(self, edges: &[f64]) -> usize {
+        let steps = edges.windows(2);
+        steps
+            .filter(|two| self.of(two[0]) == self.of(two[1]))
+            .count()
+    }
+}
+
+impl<'a> Finder<'a> {
+    fn new(edges: &'a [f64]) -> Self {
+        let (even, growing) = (Steps::even(edges), Steps::growing(edges));
+        let is_even = even.crowd(edges) <= growing.crowd(edges);
+        let steps = if is_even { even } else { growing };
+        let mut next = 0;
+        let firsts = (0..=STEPS).map(|step| {
+            while next < edges.len() && steps.of(edges[next]) < step {
+                next += 1;
+            }
+            u32::try_from(next).unwrap_or(u32::MAX)
+        });
+        Self {
+            firsts: firsts.collect(),
+            edges,
+            steps,
+        }
     }
 
     /// The first bin whose upper bound a value does not pass.
     pub(super) fn bin(&self, value: f64) -> usize {
-        let step = self.step(value);
+        let step = self.steps.of(value);
         let (first, end) = (self.firsts[step] as usize, self.firsts[step + 1] as usize);
         let edges = &self.edges[first..end];
         // Mostly there is none or one.
@@ -295,6 +336,13 @@ mod tests {
                 let expected = edges.values.partition_point(|&edge| edge < value);
                 assert_eq!(finder.bin(value), expected, "{unit:?} {value}");
             }
+        }
+        let amounts: Vec<f64> = (0..4_000).map(|at| (f64::from(at) / 300.0).exp()).collect();
+        let edges = Edges::new(Unit::Amount, &amounts, &[], 64);
+        assert!(matches!(edges.finder().steps, Steps::Growing { .. }));
+        for value in amounts.iter().chain(&[-7.0, -0.0, 0.0, 5e-324, 0.1]) {
+            let expected = edges.values.partition_point(|edge| edge < value);
+            assert_eq!(edges.finder().bin(*value), expected, "{value}");
         }
         let one = Edges::new(Unit::Amount, &[3.0], &[], 64);
         assert_eq!(one.finder().bin(3.0), 0);
