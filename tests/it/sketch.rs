@@ -521,3 +521,25 @@ fn sketches_of_too_many_rows_in_all_are_not_merged() {
     let expected = "`weights` is 4611686018427387905 in all, expected at most 4611686018427387904";
     assert_eq!(error, expected);
 }
+
+#[test]
+fn a_table_of_more_rows_than_a_sketch_can_hold_is_refused() {
+    let points = array![[0.0], [1.0]];
+    let grid = Grid::covering(points.view()).unwrap();
+    let sketched = sketch_weighted(points.view(), Some(&[MAX_WEIGHT - 1, 1]), &grid).unwrap();
+    let mut table = sketched.sketch.table().unwrap();
+    assert_eq!(Sketch::from_table(&table).unwrap().count(), MAX_WEIGHT);
+    // One more at 0, in its cell and in its bin, which adds nothing to any sum.
+    let counts = table.column("count").unwrap().u64().unwrap();
+    let counts = counts.into_no_null_iter();
+    let counts: Vec<u64> = counts
+        .map(|count| count + u64::from(count == MAX_WEIGHT - 1))
+        .collect();
+    table
+        .with_column(Column::new("count".into(), counts))
+        .unwrap();
+    assert_eq!(
+        refusal(&table),
+        "column `count`: more in all, expected at most 4611686018427387904"
+    );
+}

@@ -100,8 +100,12 @@ impl Sketch {
         let histograms: Vec<Histogram> = histograms.collect::<Result<_>>()?;
         let cells = reader.cells(&grid, level)?;
         let total = total(&cells.counts);
+        if total.is_none() {
+            let most = format!("at most {MAX_WEIGHT}");
+            return Err(unfit("count", "more in all".to_owned(), &most));
+        }
         for (feature, histogram) in histograms.iter().enumerate() {
-            if total.is_none() || self::total(&histogram.counts) != total {
+            if self::total(&histogram.counts) != total {
                 return Err(unfit(
                     "count",
                     format!("other customers in the cells than in the bins of feature {feature}"),
