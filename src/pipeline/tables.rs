@@ -99,7 +99,7 @@ pub(super) fn assignments<'a>(
     let (float, text) = (DataType::Float64, DataType::String);
     let score = |values| (DataType::Int8, cells::<Int8Type>(values));
     let columns = [
-        (ids.dtype().clone(), Cells::Rising(slices(ids))),
+        (ids.dtype().clone(), Cells::Distinct(slices(ids))),
         (DataType::Date, as_of()),
         (float.clone(), cells::<Float64Type>(&customers.recency_days)),
         (DataType::Int64, cells::<Int64Type>(&customers.frequency)),
