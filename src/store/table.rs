@@ -94,6 +94,7 @@ pub(super) fn write_table(file: impl Write + Send, table: &Table<'_>, name: &str
         FileWriter::try_new(file, format.schema.clone(), format.options).map_err(fault())?;
     let writer = Mutex::new(writer);
     let rows_of = |group: usize| group * ROW_GROUP..table.rows.min((group + 1) * ROW_GROUP);
+    // What is the same in every row is encoded once for all row groups of as many rows.
     let first = rows_of(0);
     let repeated = |(cells, at): (&Cells<'_>, usize)| match cells {
         Cells::Same(_) => format.chunk(table, at, first.clone()).map(Some),
