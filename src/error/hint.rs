@@ -81,6 +81,11 @@ impl Error {
                     None => format!("columns found: {}", quoted(found)),
                 })
             }
+            // The words of `todo!` and `unimplemented!`, with which polars gives up on types that it cannot read yet.
+            Self::Damaged { message, .. } if message.contains("not yet implemented") => Some(
+                "polars cannot read the type of one of its columns: cast it where it is written"
+                    .to_owned(),
+            ),
             Self::Damaged { .. } | Self::BadFooter { .. } => Some(
                 "the file is damaged: write or copy it again".to_owned(),
             ),

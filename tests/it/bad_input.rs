@@ -274,6 +274,22 @@ fn a_damaged_page_is_an_error_of_the_file() {
 }
 
 #[test]
+fn a_type_that_polars_cannot_read_is_not_called_damage() {
+    let mut table = six_customers();
+    let ids: Vec<i128> = (0..).take(table.height()).collect();
+    let ids = Int128Chunked::from_vec("customer".into(), ids).into_column();
+    table.with_column(ids).unwrap();
+    let found = refused_table(table, "");
+    let hint =
+        "hint: polars cannot read the type of one of its columns: cast it where it is written";
+    assert!(
+        found.starts_with("exit 1\nerror: cannot read `x.parquet`"),
+        "{found}"
+    );
+    assert!(found.contains(hint), "{found}");
+}
+
+#[test]
 fn the_damaged_file_of_several_is_named() {
     let workdir = Workdir::new();
     let whole = std::fs::read(workdir.parquet("a.parquet", six_customers())).unwrap();
