@@ -26,8 +26,9 @@ use crate::error::{Error, Result};
 /// Rows of a row group: fixed, so that the bytes do not depend on threads or chunks.
 const ROW_GROUP: usize = 262_144;
 
-/// Bytes of a page. A row group's keys of a dictionary fit in: polars would count their nulls again with every page.
-const PAGE: usize = 8 * ROW_GROUP;
+/// Bytes of a page: a row group's numbers, and its keys of a dictionary, fit into one. polars would count the nulls of a
+/// dictionary again with every page, and compares the ends of pages of u64 as if they had a sign.
+const PAGE: usize = 16 * ROW_GROUP;
 
 /// A table that is written part by part and never in memory as a whole.
 pub struct Table<'a> {
@@ -447,11 +448,33 @@ mod tests {
     }
 
     #[test]
+    fn numbers_without_a_sign_have_their_own_ends() {
+        for crossing in [100_000, 233_016, 240_000] {
+            let id = move |row: usize| (1_u64 << 63) - crossing + row as u64;
+            let ids = move |rows: Range<usize>| {
+                UInt64Chunked::from_iter_values("id".into(), rows.map(id)).into_series()
+            };
+            let mut table = Table::new(ROW_GROUP);
+            let cells = Cells::Distinct(Box::new(ids));
+            table.add("id", DataType::UInt64, cells);
+            let bytes = written(&table);
+            let footer = read_metadata(&mut std::io::Cursor::new(&bytes)).ok();
+            let ends = footer.and_then(|footer| {
+                let column = &footer.row_groups[0].parquet_columns()[0];
+                let told = column.statistics(&footer.footer_buf)?.ok()?;
+                let told = told.as_int64()?;
+                Some([told.min_value?, told.max_value?].map(i64::cast_unsigned))
+            });
+            assert_eq!(ends, Some([id(0), id(ROW_GROUP - 1)]), "{crossing}");
+        }
+    }
+
+    #[test]
     fn what_is_known_of_a_column_makes_it_short() {
         let bytes = written(&table(ROWS));
         let footer = read_metadata(&mut std::io::Cursor::new(&bytes));
         let groups = footer.map(|footer| footer.row_groups).unwrap_or_default();
-        let size = |column: usize| groups[1].parquet_columns()[column].compressed_size();
+        let size = |column: usize| groups[1].parquet_columns()[column].uncompressed_size();
         assert!(size(0) < 300 && size(1) < 300, "{} {}", size(0), size(1));
         // Before compression 10 bits for each day.
         let ten_bits = ROW_GROUP.cast_signed() as i64 * 10 / 8 + 10_000;
