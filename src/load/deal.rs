@@ -15,8 +15,8 @@ pub(crate) fn deal<T: Copy>(
     dealt: &mut Vec<T>,
 ) -> Vec<usize> {
     let mut starts = vec![0; n + 1];
-    dealt.clear();
     if rows.is_empty() {
+        dealt.clear();
         return starts;
     }
     let number = |row| u32::try_from(part_of(row)).unwrap_or(u32::MAX);
@@ -28,7 +28,7 @@ pub(crate) fn deal<T: Copy>(
         starts[part + 1] += starts[part];
     }
     let mut next = starts.clone();
-    // What stands there is written over.
+    // What stands there from the last time is not cleared first: all of it is written over.
     dealt.resize(rows.len(), item(rows.start));
     for (row, &part) in rows.zip(&parts) {
         let place = &mut next[part as usize];

@@ -98,7 +98,7 @@ pub(super) fn assignments<'a>(
     let ids = customers.ids.series();
     let (float, text) = (DataType::Float64, DataType::String);
     let score = |values| (DataType::Int8, cells::<Int8Type>(values));
-    let columns = [
+    let columns: [(DataType, Cells<'a>); 1 + COLUMNS.len()] = [
         (ids.dtype().clone(), Cells::Distinct(slices(ids))),
         (DataType::Date, as_of()),
         (float.clone(), cells::<Float64Type>(&customers.recency_days)),

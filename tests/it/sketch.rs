@@ -518,7 +518,8 @@ fn sketches_of_too_many_rows_in_all_are_not_merged() {
     assert_eq!(all.count(), MAX_WEIGHT);
     assert_eq!(kept(&all), all);
     let error = all.merged(&of([0, 1])).unwrap_err().to_string();
-    let expected = "`weights` is 4611686018427387905 in all, expected at most 4611686018427387904";
+    let expected =
+        "`rows of both` is 4611686018427387905 in all, expected at most 4611686018427387904";
     assert_eq!(error, expected);
 }
 

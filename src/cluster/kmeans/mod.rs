@@ -85,7 +85,7 @@ pub struct KMeans {
 }
 
 impl KMeans {
-    /// Parameters for k clusters: 10 runs, at most 300 iterations, seed 42.
+    /// Parameters for k clusters, 65,535 at most: 10 runs, at most 300 iterations, seed 42.
     pub fn params(k: usize) -> KMeansParams {
         KMeansParams(KMeansValidParams {
             k,

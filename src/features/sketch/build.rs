@@ -133,16 +133,16 @@ fn check_weights(weights: &[u64], rows: usize) -> Result<()> {
     }
     // 2³² of 64 bits are far below 2¹²⁸.
     let all: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
-    check_weight(all)
+    check_weight("weights", all)
 }
 
 /// Refuses more rows in all than a sketch can hold.
-pub(super) fn check_weight(all: u128) -> Result<()> {
+pub(super) fn check_weight(key: &str, all: u128) -> Result<()> {
     if all <= u128::from(MAX_WEIGHT) {
         return Ok(());
     }
     Err(Error::BadValue {
-        key: "weights".to_owned(),
+        key: key.to_owned(),
         found: format!("{all} in all"),
         expected: format!("at most {MAX_WEIGHT}"),
     })

@@ -20,7 +20,8 @@ impl Sketch {
         if self.grid != other.grid {
             return Err(Error::OtherGrid);
         }
-        check_weight(u128::from(self.count()) + u128::from(other.count()))?;
+        let all = u128::from(self.count()) + u128::from(other.count());
+        check_weight("rows of both", all)?;
         if self.is_empty() || other.is_empty() {
             return Ok(if self.is_empty() {
                 other.clone()

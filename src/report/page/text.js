@@ -121,7 +121,7 @@ const dimension = (d) => t(["recency", "orders", D.monetary === "mean" ? "amount
 // Schemes that look at the tiers are called after the method that made these.
 const schemeName = (scheme) => t(`scheme_${scheme}`, { method: t(`method_${D.method ?? "kmeans"}`) });
 // A backtest names its tiers in English only: those of this run and of the eight are known here, and what it calls the others.
-const CHINESE = new Map([{ name: "(none)", name_zh: "无客群" }, ...Object.values(EIGHT).map(([name, name_zh]) => ({ name, name_zh })), ...(D.rules?.segments ?? []), ...D.tiers.tiers].map((one) => [one.name, one.name_zh]));
+const CHINESE = new Map([{ name: "(none)", name_zh: "无客群" }, ...Object.values(EIGHT).map(([name, name_zh]) => ({ name, name_zh })), ...(D.rules?.segments ?? []), ...D.tiers.tiers].filter((one) => one.name_zh && one.name_zh !== one.name).map((one) => [one.name, one.name_zh]));
 const chinese = ({ name, name_zh }) => name_zh || CHINESE.get(name) || name?.replace(/^score (\d+)$/, "总分 $1");
 const named = (thing) => (view.lang === "zh" && chinese(thing)) || thing.name;
 
