@@ -4,8 +4,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 NOTES = """\
-Whole processes, in interleaved rounds of which every second goes backwards, on the same files in the page cache: start of the program, load, work, and for
-`tiermill run` all files of a run, written and synced. Seconds are the median (least..most) of the rounds; CPU is user and
+Whole processes, in interleaved rounds of which every second goes backwards, on the same files in the page cache: start of
+the program, load, work, and for `tiermill run` all files of a run, written and synced. Seconds are the median (least..most) of the rounds; CPU is user and
 system time of all threads; the peak is resident memory. Stages are medians of what a program says of itself (calibrate and
 page pass while a run writes, and are part of that); what they
 leave out is mostly its start. Inertia is recounted on all customers by one referee, from the centers of the last round,
