@@ -279,7 +279,7 @@ pub fn quantile_positions(mut values: Vec<f64>) -> Vec<f64> {
 fn fit_column(config: &FeatureConfig, raw: Cow<'_, [f64]>) -> (Fitted, Vec<f64>, Option<Warning>) {
     let winsor = config.winsorise.map(|share| {
         let levels = [share, 1.0 - share];
-        let ends = quantile::type7_of_any(&mut raw.to_vec(), &levels);
+        let ends = quantile::type7_of_any(raw.len(), |row| raw[row], &levels);
         [ends[0], ends[1]]
     });
     let clip = || raw.iter().map(|&value| clipped(winsor, value)).collect();

@@ -49,7 +49,7 @@ pub(super) fn fit(scale: Scale, values: &[f64]) -> Scaled {
         }
         Scale::Minmax => plain(low, high - low),
         Scale::Robust => {
-            let quartiles = type7_of_any(&mut values.to_vec(), &[0.25, 0.5, 0.75]);
+            let quartiles = type7_of_any(values.len(), |row| values[row], &[0.25, 0.5, 0.75]);
             let range = quartiles[2] - quartiles[0];
             // Half the customers can share one value; then the whole range is the next honest measure.
             plain(quartiles[1], if 0.0 < range { range } else { high - low })

@@ -85,19 +85,16 @@ pub(super) fn assignments<'a>(
         Cells::Same(Scalar::new(DataType::Date, day))
     };
     let no = |dtype: &DataType| Cells::Same(Scalar::null(dtype.clone()));
+    let tiers = |rows| UInt32Chunked::from_slice("tier".into(), &placements.tiers[rows]);
     let by_tier = |of: fn(&Tier) -> &str| {
         let names = StringChunked::from_iter_values("tier".into(), model.tiers.iter().map(of));
-        let tiers = |rows| UInt32Chunked::from_slice("tier".into(), &placements.tiers[rows]);
         Cells::OneOf(names.into_series(), Box::new(tiers))
     };
-    let ranks = |rows| {
-        let tiers: &[u32] = &placements.tiers[rows];
-        let ranks = tiers.iter().map(|&tier| tier.cast_signed() + 1).collect();
-        Int32Chunked::from_vec("tier".into(), ranks).into_series()
-    };
+    let ranks = model.tiers.iter().map(|tier| tier.rank.cast_signed());
+    let ranks = Int32Chunked::from_iter_values("tier".into(), ranks).into_series();
     let ids = customers.ids.series();
     let (float, text) = (DataType::Float64, DataType::String);
-    let score = |values| (DataType::Int8, cells::<Int8Type>(values));
+    let score = |values| (DataType::Int8, few(values));
     let columns: [(DataType, Cells<'a>); 1 + COLUMNS.len()] = [
         (ids.dtype().clone(), Cells::Distinct(slices(ids))),
         (DataType::Date, as_of()),
@@ -111,7 +108,7 @@ pub(super) fn assignments<'a>(
         score(&scores.recency),
         score(&scores.frequency),
         score(&scores.monetary),
-        (DataType::Int32, Cells::Any(Box::new(ranks))),
+        (DataType::Int32, Cells::OneOf(ranks, Box::new(tiers))),
         (text.clone(), by_tier(|tier| &tier.key)),
         (text.clone(), by_tier(|tier| &tier.name)),
         (DataType::Float32, cells::<Float32Type>(&placements.margins)),
@@ -135,6 +132,18 @@ where
     Cells::Any(Box::new(|rows| {
         ChunkedArray::<T>::from_slice(PlSmallStr::EMPTY, &values[rows]).into_series()
     }))
+}
+
+/// Scores of all customers, of which there are few: 0 stands for none.
+fn few(scores: &[i8]) -> Cells<'_> {
+    let all = Int8Chunked::from_iter_values("score".into(), 0..=i8::MAX);
+    let which = |rows: Range<usize>| {
+        let scores = scores[rows]
+            .iter()
+            .map(|&score| score.cast_unsigned().into());
+        UInt32Chunked::from_iter_values("score".into(), scores)
+    };
+    Cells::OneOf(all.into_series(), Box::new(which))
 }
 
 /// The English name of the segment of each customer, null where no segment takes one.

@@ -4,12 +4,11 @@
 //! Invariant: every figure is counted over all customers of the tier; revenue is summed in integers.
 
 use ndarray::Array2;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Placements, Tier};
 use crate::features::{Fitted, quantile};
-use crate::load::Customers;
+use crate::load::{Customers, from_fixed};
 
 /// Mean and order statistics of one quantity over the customers of a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -66,75 +65,92 @@ pub fn profiles(
     centroids: &Array2<f64>,
 ) -> Vec<TierProfile> {
     let all_revenue = customers.total_revenue();
-    let members = members(&placements.tiers, tiers.len());
-    // Every quantity of every tier by itself: tiers are of different sizes.
-    let spreads = (0..tiers.len() * 3).into_par_iter().with_max_len(1);
-    let spreads = spreads.map(|at| spread(customers, &members[at / 3], at % 3));
-    let revenues = members.par_iter().with_max_len(1);
-    let revenues = revenues.map(|rows| customers.revenue_of_rows(rows));
-    let (spreads, revenues): (Vec<Option<Spread>>, Vec<f64>) =
-        rayon::join(|| spreads.collect(), || revenues.collect());
-    let described = tiers.iter().zip(&members).zip(revenues);
-    described
-        .zip(spreads.as_chunks::<3>().0)
-        .enumerate()
-        .map(
-            |(index, (((tier, rows), revenue), &[recency_days, frequency, monetary]))| {
-                let centroid = centroids.row(index);
-                TierProfile {
-                    key: tier.key.clone(),
-                    rank: tier.rank,
-                    code: tier.code.clone(),
-                    name: tier.name.clone(),
-                    name_zh: tier.name_zh.clone(),
-                    customers: rows.len() as u64,
-                    customer_share: rows.len() as f64 / customers.len() as f64,
-                    revenue,
-                    revenue_share: (0.0 < all_revenue).then(|| revenue / all_revenue),
-                    recency_days,
-                    frequency,
-                    monetary,
-                    centroid: columns
-                        .iter()
-                        .zip(centroid)
-                        .map(|(column, &value)| {
-                            (column.name.to_string(), column.invert(value).into())
-                        })
-                        .collect(),
-                    centroid_scaled: centroid.to_vec(),
-                }
-            },
-        )
-        .collect()
+    let of_tiers = (placements.tiers.as_slice(), tiers.len());
+    let ((recency_days, frequency), (monetary, members)) = rayon::join(
+        || {
+            rayon::join(
+                || spreads(of_tiers, |row| customers.recency_days[row]),
+                || spreads(of_tiers, |row| customers.frequency[row] as f64),
+            )
+        },
+        || {
+            rayon::join(
+                || spreads(of_tiers, |row| customers.monetary[row]),
+                || members(of_tiers, &customers.revenue),
+            )
+        },
+    );
+    let spreads = recency_days.into_iter().zip(frequency).zip(monetary);
+    let described = tiers.iter().zip(members).zip(spreads).enumerate();
+    let describe = |(index, ((tier, members), spreads)): (usize, ((&Tier, Members), _))| {
+        let ((recency_days, frequency), monetary) = spreads;
+        let revenue = from_fixed(members.units, customers.decimals);
+        let centroid = centroids.row(index);
+        let inverted = columns
+            .iter()
+            .zip(centroid)
+            .map(|(column, &value)| (column.name.to_string(), column.invert(value).into()));
+        TierProfile {
+            key: tier.key.clone(),
+            rank: tier.rank,
+            code: tier.code.clone(),
+            name: tier.name.clone(),
+            name_zh: tier.name_zh.clone(),
+            customers: members.n,
+            customer_share: members.n as f64 / customers.len() as f64,
+            revenue,
+            revenue_share: (0.0 < all_revenue).then(|| revenue / all_revenue),
+            recency_days,
+            frequency,
+            monetary,
+            centroid: inverted.collect(),
+            centroid_scaled: centroid.to_vec(),
+        }
+    };
+    described.map(describe).collect()
 }
 
-/// The rows of each tier, ascending.
-fn members(tiers: &[u32], n: usize) -> Vec<Vec<u32>> {
-    let mut members = vec![Vec::new(); n];
-    for (row, &tier) in (0..).zip(tiers) {
-        members[tier as usize].push(row);
+/// How many customers a tier has, and their total amount in units.
+#[derive(Clone, Copy, Default)]
+struct Members {
+    n: u64,
+    units: i128,
+}
+
+fn members((tiers, n): (&[u32], usize), revenue: &[i64]) -> Vec<Members> {
+    let mut members = vec![Members::default(); n];
+    for (&tier, &units) in tiers.iter().zip(revenue) {
+        let of_tier = &mut members[tier as usize];
+        of_tier.n += 1;
+        of_tier.units += i128::from(units);
     }
     members
 }
 
-/// How recency, frequency or monetary of some customers are spread.
-fn spread(customers: &Customers, rows: &[u32], quantity: usize) -> Option<Spread> {
-    let rows = rows.iter().map(|&row| row as usize);
-    let mut values: Vec<f64> = match quantity {
-        0 => rows.map(|row| customers.recency_days[row]).collect(),
-        1 => rows.map(|row| customers.frequency[row] as f64).collect(),
-        _ => rows.map(|row| customers.monetary[row]).collect(),
+/// How a quantity is spread over the customers of each of `n` tiers.
+fn spreads(
+    (tiers, n): (&[u32], usize),
+    value: impl Fn(usize) -> f64 + Sync,
+) -> Vec<Option<Spread>> {
+    let group = |row: usize| tiers[row] as usize;
+    let medians = quantile::type7_of_groups(tiers.len(), &value, (group, n), &[0.5]);
+    let mut sums = vec![(0_u64, 0.0, f64::INFINITY, f64::NEG_INFINITY); n];
+    for row in 0..tiers.len() {
+        let value = value(row);
+        let (customers, sum, min, max) = &mut sums[group(row)];
+        *customers += 1;
+        *sum += value;
+        *min = if value < *min { value } else { *min };
+        *max = if *max < value { value } else { *max };
+    }
+    let spread = |((customers, sum, min, max), median): ((u64, f64, f64, f64), Vec<f64>)| {
+        (0 < customers).then(|| Spread {
+            mean: sum / customers as f64,
+            median: median[0],
+            // −0 is no other number.
+            min: min + 0.0,
+            max: max + 0.0,
+        })
     };
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let min = values.iter().copied().min_by(f64::total_cmp)?;
-    let max = values.iter().copied().max_by(f64::total_cmp)?;
-    Some(Spread {
-        mean,
-        median: quantile::type7_of_any(&mut values, &[0.5])
-            .first()
-            .copied()?,
-        min,
-        max,
-    })
+    sums.into_iter().zip(medians).map(spread).collect()
 }

@@ -10,7 +10,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::grid::{BLOCK, Coordinates};
-use super::sort::{Keyed, sorted};
+use super::sort::{FIRST, Keyed, Run, sorted};
 use super::{Cells, Grid, Histogram, MAX_CELLS, MAX_WEIGHT, Sketch, Wide};
 use crate::error::{Error, Result};
 
@@ -234,34 +234,28 @@ impl<'a> Rows<'a> {
     fn order_by<K: Keyed>(&self, key_bits: u32) -> ((i32, RowOrder), bool) {
         let d = self.grid.n_features();
         let finest = self.grid.finest_level(&self.ends, key_bits);
-        let mut runs = sorted(self.coordinates.len(), self.keys::<K>(finest, key_bits));
-        runs.par_iter_mut().for_each(|run| self.settle(run));
-        let up = levels_up(&runs, |(key, _)| *key, (d, MAX_CELLS));
-        let cut = u32::try_from(up * d).unwrap_or(u32::MAX);
-        let n: usize = runs.iter().map(Vec::len).sum();
+        let keys = self.keys::<K>(finest, key_bits);
+        let mut runs = sorted(self.coordinates.len(), keys, |run| self.settle(run));
+        join(&mut runs);
+        let up = levels_up(runs.iter().map(|run| run.apart.as_slice()), (d, MAX_CELLS));
+        let n: usize = runs.iter().map(|run| run.rows.len()).sum();
         let mut rows = vec![0; n];
         let mut rest = rows.as_mut_slice();
         let mut begin = 0;
-        let mut before: Option<K> = None;
         let mut places = Vec::with_capacity(runs.len());
-        for run in &runs {
-            let own = rest.split_off_mut(..run.len()).unwrap_or_default();
-            places.push((begin, before, run, own));
-            begin += run.len();
-            before = run.last().map(|last| last.0).or(before);
+        for run in runs {
+            let n = run.rows.len();
+            let own = rest.split_off_mut(..n).unwrap_or_default();
+            places.push((begin, run, own));
+            begin += n;
         }
-        let starts = places.into_par_iter().map(|(begin, before, run, own)| {
-            let mut starts: Vec<u32> = Vec::new();
-            let mut last = before.map(|key| key.without(cut));
-            for (at, ((key, row), own)) in run.iter().zip(own).enumerate() {
-                let cell = key.without(cut);
-                if last != Some(cell) {
-                    last = Some(cell);
-                    starts.push(u32::try_from(begin + at).unwrap_or(u32::MAX));
-                }
-                *own = *row;
-            }
-            starts
+        let starts = places.into_par_iter().map(|(begin, run, own)| {
+            own.copy_from_slice(&run.rows);
+            let begins = (begin..)
+                .zip(run.apart)
+                .filter(|&(_, apart)| up * d < apart.into());
+            let begins = begins.map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX));
+            begins.collect::<Vec<u32>>()
         });
         let mut starts: Vec<u32> = starts.collect::<Vec<_>>().concat();
         starts.push(u32::try_from(n).unwrap_or(u32::MAX));
@@ -437,36 +431,35 @@ impl Placed<'_> {
     }
 }
 
-/// How many levels above that of ascending keys, run after run, there are few enough cells.
-pub(super) fn levels_up<K: Keyed, T: Sync>(
-    runs: &[Vec<T>],
-    key: impl Fn(&T) -> K + Sync,
+/// Tells the first row of every run but the first how it differs from the row before it.
+fn join<K: Keyed>(runs: &mut [Run<K>]) {
+    let mut before: Option<K> = None;
+    for run in runs {
+        if let (Some((first, last)), Some(apart)) = (run.ends, run.apart.first_mut()) {
+            *apart = before.map_or(FIRST, |before| first.apart(before));
+            before = Some(last);
+        }
+    }
+}
+
+/// How many levels above that of ascending keys, run after run, there are few enough cells; `apart` has the bits in which each key
+/// differs from the one before it.
+pub(super) fn levels_up<'a>(
+    runs: impl Iterator<Item = &'a [u8]>,
     (n_features, max_cells): (usize, usize),
 ) -> usize {
     // Two neighbours share a cell from the level on at which their first difference is cut off.
-    let count = |run: &Vec<T>| {
-        let mut apart = [0_usize; 129];
-        for pair in run.windows(2) {
-            apart[key(&pair[1]).differing_bits(key(&pair[0])) as usize] += 1;
+    let count = |run: &[u8]| {
+        let mut apart = [0_usize; 1 + FIRST as usize];
+        for &bits in run {
+            apart[bits as usize] += 1;
         }
         apart
     };
-    let mut apart = [0_usize; 129];
-    let counted: Vec<[usize; 129]> = runs.par_iter().map(count).collect();
-    for counted in counted {
-        for (all, more) in apart.iter_mut().zip(counted) {
-            *all += more;
-        }
-    }
-    let filled = || runs.iter().filter(|run| !run.is_empty());
-    for (run, next) in filled().zip(filled().skip(1)) {
-        let pair = run.last().zip(next.first());
-        let bits = pair.map_or(0, |(last, next)| key(next).differing_bits(key(last)));
-        apart[bits as usize] += 1;
-    }
-    let mut cells = 1;
-    for bits in (1..apart.len()).rev() {
-        cells += apart[bits];
+    let counted: Vec<_> = runs.map(count).collect();
+    let mut cells = 0;
+    for bits in (1..=FIRST as usize).rev() {
+        cells += counted.iter().map(|apart| apart[bits]).sum::<usize>();
         if max_cells < cells {
             return bits.div_ceil(n_features);
         }

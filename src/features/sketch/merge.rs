@@ -6,7 +6,7 @@
 //! has more cells than the whole.
 
 use super::build::{check_weight, levels_up};
-use super::sort::Keyed;
+use super::sort::{Keyed, apart};
 use super::{Cells, Histogram, MAX_CELLS, Sketch};
 use crate::error::{Error, Result};
 
@@ -34,8 +34,8 @@ impl Sketch {
         if MAX_CELLS < cells.counts.len() {
             let (d, bits) = (self.n_features(), self.grid.bits(u128::BITS));
             let places = cells.places.chunks_exact(d);
-            let keys: Vec<u128> = places.map(|places| u128::weave(places, bits)).collect();
-            let up = levels_up(&[keys], |key| *key, (d, MAX_CELLS));
+            let apart = apart(places.map(|places| u128::weave(places, bits)));
+            let up = levels_up(std::iter::once(apart.as_slice()), (d, MAX_CELLS));
             level -= i32::try_from(up).unwrap_or(i32::MAX);
             cells = self.at(level, &[self, other]);
         }
@@ -97,17 +97,15 @@ impl Sketch {
     /// The same, and how many levels the wider cells are above.
     fn wider_cells(&self, max_cells: usize) -> (Vec<u32>, usize) {
         let d = self.n_features();
-        let keys = self.keys();
+        let apart = apart(self.keys().into_iter());
         let max_cells = max_cells.max(1 << d);
-        let up = levels_up(std::slice::from_ref(&keys), |key| *key, (d, max_cells));
-        let cut = up * d;
-        let mut wider = Vec::with_capacity(keys.len());
+        let up = levels_up(std::iter::once(apart.as_slice()), (d, max_cells));
         let mut number = 0;
-        for (cell, key) in keys.iter().enumerate() {
-            let apart = 0 < cell && cut < key.differing_bits(keys[cell - 1]) as usize;
-            number += u32::from(apart);
-            wider.push(number);
-        }
+        let wider = apart.iter().zip(0..).map(|(&apart, cell)| {
+            number += u32::from(0 < cell && up * d < apart.into());
+            number
+        });
+        let wider = wider.collect();
         (wider, up)
     }
 
