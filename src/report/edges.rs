@@ -126,8 +126,8 @@ pub(super) struct Finder<'a> {
 enum Steps {
     /// All are equally wide.
     Even { least: f64, per_unit: f64 },
-    /// They are as wide again with every doubling of the value: the first bits of the number (those of positive numbers, read
-    /// as whole ones, stand in their order). What lies below the least positive edge is in the first.
+    /// Their width doubles with every doubling of the value: they are the first bits of the number (those of positive numbers,
+    /// read as whole ones, stand in their order). What lies below the least positive edge is in the first.
     Growing { least: u64, shift: u32 },
 }
 

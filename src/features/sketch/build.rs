@@ -175,8 +175,10 @@ impl<'a> Rows<'a> {
     }
 
     fn sketch(&self) -> Sketched {
+        // Before anything else: what is freed until it is written lies in pieces that are too small.
+        let room = self.coordinates.room();
         let (level, order) = self.order();
-        let points = self.coordinates.select(&order.rows);
+        let points = self.coordinates.select(&order.rows, room);
         let weights = self.weights.map(|weights| {
             order
                 .rows
