@@ -77,7 +77,8 @@ impl Placer {
             } else {
                 let found = clusters.iter_mut().zip(margins);
                 for (row, (cluster, margin)) in rows.outer_iter().zip(found) {
-                    (*cluster, *margin) = self.place(row);
+                    // Side by side, as where it was fitted: what is added up in another order has other last bits.
+                    (*cluster, *margin) = self.place(row.to_owned().view());
                 }
             }
         });
@@ -124,9 +125,12 @@ fn place_nearest(
 ) {
     let (n, n_features) = rows.dim();
     let mut columns = vec![0.0; n * n_features];
-    for (row, values) in rows.outer_iter().enumerate() {
-        for (feature, &value) in values.iter().enumerate() {
-            columns[feature * n + row] = value;
+    for (values, column) in rows
+        .axis_iter(Axis(1))
+        .zip(columns.chunks_exact_mut(n.max(1)))
+    {
+        for (to, &value) in column.iter_mut().zip(values) {
+            *to = value;
         }
     }
     let (mut first, mut second) = (vec![0.0; n], vec![0.0; n]);

@@ -14,7 +14,7 @@ mod transform;
 
 use std::borrow::Cow;
 
-use ndarray::Array2;
+use ndarray::{Array2, ShapeBuilder};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -120,41 +120,41 @@ pub fn fit_transform(
     configs: &[FeatureConfig],
 ) -> Result<(Features, Array2<f64>)> {
     let (features, transformed) = fit_columns(customers, configs)?;
-    let matrix = scaled(customers.len(), &features.columns, &transformed);
+    let matrix = scaled(customers.len(), &features.columns, transformed);
     Ok((features, matrix))
 }
 
-/// Fits the columns; with the transformed values of each.
-fn fit_columns(
-    customers: &Customers,
-    configs: &[FeatureConfig],
-) -> Result<(Features, Vec<Vec<f64>>)> {
-    if customers.len() < 2 {
-        return Err(Error::TooFewCustomers {
-            found: customers.len(),
-        });
+/// Fits the columns; with the transformed values of all, column after column.
+fn fit_columns(customers: &Customers, configs: &[FeatureConfig]) -> Result<(Features, Vec<f64>)> {
+    let n = customers.len();
+    if n < 2 {
+        return Err(Error::TooFewCustomers { found: n });
     }
+    // Side by side: exponents and order statistics of a column are looked for on one core.
+    let steps = configs.par_iter().with_max_len(1).map(|config| {
+        let raw = raw(customers, config.feature)?;
+        Ok((Steps::fit(config, &raw), raw))
+    });
+    let steps: Vec<Result<Stepped<'_>>> = steps.collect();
+    let steps: Vec<Stepped<'_>> = steps.into_iter().collect::<Result<_>>()?;
+    let values = transformed(n, &steps);
+    let all = configs.par_iter().zip(&steps).zip(values.par_chunks(n));
+    let fitted = all.with_max_len(1).map(|((config, (steps, raw)), values)| {
+        let (column, warning) = fit_column(config, steps, values);
+        check_scalable(customers, &column, ends(raw))?;
+        Ok((column, warning))
+    });
+    let fitted: Vec<Result<_>> = fitted.collect();
     let mut features = Features {
         columns: Vec::with_capacity(configs.len()),
         warnings: Vec::new(),
     };
-    // Side by side: exponents and order statistics of a column are looked for on one core.
-    let fitted = configs.par_iter().with_max_len(1).map(|config| {
-        let raw = raw(customers, config.feature)?;
-        let ends = ends(&raw);
-        let fitted = fit_column(config, raw);
-        check_scalable(customers, &fitted.0, ends)?;
-        Ok(fitted)
-    });
-    let fitted: Vec<Result<_>> = fitted.collect();
-    let mut transformed = Vec::with_capacity(configs.len());
     for fitted in fitted {
-        let (column, values, warning) = fitted?;
+        let (column, warning) = fitted?;
         features.columns.push(column);
         features.warnings.extend(warning);
-        transformed.push(values);
     }
-    Ok((features, transformed))
+    Ok((features, values))
 }
 
 /// Refuses a column whose values are so large that what is computed from them is no number any more.
@@ -222,46 +222,82 @@ pub fn raw(customers: &Customers, feature: Feature) -> Result<Cow<'_, [f64]>> {
     })
 }
 
-/// The matrix: one row per customer, one column per fitted feature.
+/// The matrix: one row per customer, one column per fitted feature; columns lie one after the other.
 ///
 /// # Errors
 /// As [`raw`].
 pub fn matrix(customers: &Customers, columns: &[Fitted]) -> Result<Array2<f64>> {
-    let transformed = columns.iter().map(|column| {
+    let n = customers.len();
+    let steps = columns.iter().map(|column| {
         let raw = raw(customers, column.name)?;
-        let forward = Forward::new(column.transform, column.lambda, raw.len());
-        Ok(forward.all(raw, column.winsor))
+        let forward = Forward::new(column.transform, column.lambda, n);
+        let winsor = column.winsor;
+        Ok((Steps { winsor, forward }, raw))
     });
-    let transformed: Vec<Vec<f64>> = transformed.collect::<Result<_>>()?;
-    Ok(scaled(customers.len(), columns, &transformed))
+    let steps: Vec<Stepped<'_>> = steps.collect::<Result<_>>()?;
+    Ok(scaled(n, columns, transformed(n, &steps)))
 }
 
-/// The matrix of transformed columns.
-fn scaled(n: usize, columns: &[Fitted], transformed: &[Vec<f64>]) -> Array2<f64> {
-    let d = columns.len();
-    // The usual three are written where nothing has been: memory that is zeroed first is touched twice, and by one core.
-    if let ([a, b, c], [of_a, of_b, of_c]) = (columns, transformed) {
-        let values = of_a.par_iter().zip(of_b).zip(of_c).with_min_len(BLOCK);
-        let rows: Vec<[f64; 3]> = values
-            .map(|((&x, &y), &z)| [a.scaled(x), b.scaled(y), c.scaled(z)])
-            .collect();
-        if let Ok(matrix) = Array2::from_shape_vec((n, d), rows.into_flattened()) {
-            return matrix;
-        }
-    }
-    let mut matrix = Array2::zeros((n, d));
-    if let Some(cells) = matrix.as_slice_mut() {
-        let blocks = cells.par_chunks_mut(BLOCK * d.max(1)).enumerate();
-        blocks.for_each(|(block, rows)| {
-            for (feature, (column, values)) in columns.iter().zip(transformed).enumerate() {
-                let values = &values[block * BLOCK..];
-                for (row, &value) in rows.chunks_exact_mut(d).zip(values) {
-                    row[feature] = column.scaled(value);
-                }
-            }
+/// What is done to the values of a column, and these.
+type Stepped<'a> = (Steps, Cow<'a, [f64]>);
+
+/// What is done to the values of a column before they are scaled.
+struct Steps {
+    winsor: Option<[f64; 2]>,
+    forward: Forward,
+}
+
+impl Steps {
+    fn fit(config: &FeatureConfig, raw: &[f64]) -> Self {
+        let winsor = config.winsorise.map(|share| {
+            let levels = [share, 1.0 - share];
+            let ends = quantile::type7_of_any(raw.len(), |row| raw[row], &levels);
+            [ends[0], ends[1]]
         });
+        let lambda = (config.transform == Transform::YeoJohnson).then(|| {
+            if winsor.is_none() {
+                return power_lambda(raw);
+            }
+            let clipped: Vec<f64> = raw.iter().map(|&value| clipped(winsor, value)).collect();
+            power_lambda(&clipped)
+        });
+        let forward = Forward::new(config.transform, lambda, raw.len());
+        Self { winsor, forward }
     }
-    matrix
+
+    fn of(&self, raw: f64) -> f64 {
+        self.forward.of(clipped(self.winsor, raw))
+    }
+}
+
+/// The transformed values of `n` customers, column after column.
+fn transformed(n: usize, columns: &[Stepped<'_>]) -> Vec<f64> {
+    let one = |column: usize| {
+        let (steps, raw) = &columns[column];
+        raw.par_iter().map(|&value| steps.of(value))
+    };
+    // The usual three are written where nothing has been: memory that is zeroed first is touched twice, and by one core.
+    if columns.len() == 3 {
+        let all = one(0).chain(one(1)).chain(one(2));
+        return all.with_min_len(BLOCK).collect();
+    }
+    let mut all = vec![0.0; n * columns.len()];
+    for (column, values) in all.chunks_mut(n.max(1)).enumerate() {
+        let values = values.par_iter_mut().with_min_len(BLOCK);
+        values.zip(one(column)).for_each(|(to, value)| *to = value);
+    }
+    all
+}
+
+/// The matrix of transformed columns, in their memory.
+fn scaled(n: usize, columns: &[Fitted], mut values: Vec<f64>) -> Array2<f64> {
+    for (values, column) in values.chunks_mut(n.max(1)).zip(columns) {
+        let values = values.par_iter_mut().with_min_len(BLOCK);
+        values.for_each(|value| *value = column.scaled(*value));
+    }
+    // As many values as the shape has: it is never the other.
+    let shape = (n, columns.len()).f();
+    Array2::from_shape_vec(shape, values).unwrap_or_else(|_| Array2::zeros((n, columns.len())))
 }
 
 /// Values as the quantile scale would have them.
@@ -275,25 +311,10 @@ pub fn quantile_positions(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-/// One column, with its transformed values.
-fn fit_column(config: &FeatureConfig, raw: Cow<'_, [f64]>) -> (Fitted, Vec<f64>, Option<Warning>) {
-    let winsor = config.winsorise.map(|share| {
-        let levels = [share, 1.0 - share];
-        let ends = quantile::type7_of_any(raw.len(), |row| raw[row], &levels);
-        [ends[0], ends[1]]
-    });
-    let clip = || raw.iter().map(|&value| clipped(winsor, value)).collect();
-    let lambda = (config.transform == Transform::YeoJohnson).then(|| {
-        let raw = if winsor.is_none() {
-            Cow::from(&*raw)
-        } else {
-            Cow::Owned(clip())
-        };
-        power_lambda(&raw)
-    });
-    let forward = Forward::new(config.transform, lambda, raw.len());
-    let transformed = forward.all(raw, winsor);
-    let scaled = scale::fit(config.scale, &transformed);
+/// One column, of its transformed values.
+fn fit_column(config: &FeatureConfig, steps: &Steps, values: &[f64]) -> (Fitted, Option<Warning>) {
+    let winsor = steps.winsor;
+    let scaled = scale::fit(config.scale, values);
     let warning = scaled.constant.then(|| {
         let clipped = if winsor.is_some() {
             " after winsorising"
@@ -311,7 +332,7 @@ fn fit_column(config: &FeatureConfig, raw: Cow<'_, [f64]>) -> (Fitted, Vec<f64>,
     let fitted = Fitted {
         name: config.feature,
         transform: config.transform,
-        lambda,
+        lambda: steps.forward.lambda(),
         scale: config.scale,
         center: scaled.center,
         spread: scaled.spread,
@@ -320,5 +341,5 @@ fn fit_column(config: &FeatureConfig, raw: Cow<'_, [f64]>) -> (Fitted, Vec<f64>,
         winsorise: config.winsorise,
         quantiles: scaled.quantiles,
     };
-    (fitted, transformed, warning)
+    (fitted, warning)
 }

@@ -214,7 +214,7 @@ impl<'a> Rows<'a> {
         let weights = (0..).zip(self.weights.unwrap_or_default());
         weights
             .filter(|&(_, &weight)| weight == 0)
-            .map(|(row, _)| (row, self.coordinates.row(row as usize).to_vec()))
+            .map(|(row, _)| (row, self.coordinates.row(row as usize).collect()))
             .collect()
     }
 
@@ -269,11 +269,8 @@ impl<'a> Rows<'a> {
     /// stood in the input.
     fn settle<K: Keyed>(&self, run: &mut [(K, u32)]) {
         let by_place = |a: u32, b: u32| {
-            let pairs = self
-                .coordinates
-                .row(a as usize)
-                .iter()
-                .zip(self.coordinates.row(b as usize));
+            let row = |row: u32| self.coordinates.row(row as usize);
+            let pairs = row(a).zip(row(b));
             // Adding 0 turns −0 into 0.
             let mut orders = pairs.map(|(a, b)| (a + 0.0).total_cmp(&(b + 0.0)));
             let weight = |row: u32| self.weights.map_or(1, |weights| weights[row as usize]);
@@ -303,9 +300,9 @@ impl<'a> Rows<'a> {
             let mut places = vec![0; d];
             let counted = |&row: &usize| self.weights.is_none_or(|weights| 0 < weights[row]);
             let keyed = rows.filter(counted).map(|row| {
-                let coordinates = self.coordinates.row(row);
                 for (feature, place) in places.iter_mut().enumerate() {
-                    *place = self.grid.fixed(feature, coordinates[feature]) >> shifts[feature];
+                    let value = self.coordinates.at(row, feature);
+                    *place = self.grid.fixed(feature, value) >> shifts[feature];
                 }
                 let row = u32::try_from(row).unwrap_or(u32::MAX);
                 (K::weave(&places, bits), row)

@@ -115,24 +115,29 @@ impl Grid {
     }
 }
 
-/// A matrix whose rows lie one after the other.
+/// A matrix whose rows, or whose columns, lie one after the other.
 pub(super) struct Coordinates<'a> {
     all: Cow<'a, [f64]>,
     n_features: usize,
     n_rows: usize,
+    /// From one row to the next, and from one feature to the next.
+    steps: (usize, usize),
 }
 
 impl<'a> Coordinates<'a> {
     pub(super) fn of(matrix: ArrayView2<'a, f64>) -> Self {
         let (n_rows, n_features) = matrix.dim();
-        let all = match matrix.to_slice() {
-            Some(all) => Cow::Borrowed(all),
-            None => Cow::Owned(matrix.iter().copied().collect()),
+        let by_row = (n_features, 1);
+        let (all, steps) = match (matrix.to_slice(), matrix.reversed_axes().to_slice()) {
+            (Some(all), _) => (Cow::Borrowed(all), by_row),
+            (None, Some(all)) => (Cow::Borrowed(all), (1, n_rows)),
+            (None, None) => (matrix.iter().copied().collect(), by_row),
         };
         Self {
             all,
             n_features,
             n_rows,
+            steps,
         }
     }
 
@@ -140,8 +145,12 @@ impl<'a> Coordinates<'a> {
         self.n_rows
     }
 
-    pub(super) fn row(&self, row: usize) -> &[f64] {
-        &self.all[row * self.n_features..(row + 1) * self.n_features]
+    pub(super) fn at(&self, row: usize, feature: usize) -> f64 {
+        self.all[row * self.steps.0 + feature * self.steps.1]
+    }
+
+    pub(super) fn row(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
+        (0..self.n_features).map(move |feature| self.at(row, feature))
     }
 
     /// Where [`Self::select`] can write, for the usual three features.
@@ -154,10 +163,10 @@ impl<'a> Coordinates<'a> {
         let d = self.n_features;
         // The usual three features without a call for each row, and where nothing has been: memory that is zeroed first is
         // touched twice, and by one core.
-        if let (3, (all, [])) = (d, self.all.as_chunks::<3>()) {
-            let rows = rows.par_iter().with_min_len(BLOCK);
-            rows.map(|&row| all[row as usize])
-                .collect_into_vec(&mut room);
+        if d == 3 {
+            let rows = rows.par_iter().with_min_len(BLOCK).map(|&row| row as usize);
+            let point = |row| [self.at(row, 0), self.at(row, 1), self.at(row, 2)];
+            rows.map(point).collect_into_vec(&mut room);
             return room.into_flattened();
         }
         let mut points = vec![0.0; rows.len() * d];
@@ -166,7 +175,9 @@ impl<'a> Coordinates<'a> {
             .zip(rows.par_chunks(BLOCK))
             .for_each(|(points, rows)| {
                 for (point, &row) in points.chunks_exact_mut(d).zip(rows) {
-                    point.copy_from_slice(self.row(row as usize));
+                    for (to, value) in point.iter_mut().zip(self.row(row as usize)) {
+                        *to = value;
+                    }
                 }
             });
         points
@@ -176,36 +187,23 @@ impl<'a> Coordinates<'a> {
     pub(super) fn ends(&self, weights: Option<&[u64]>) -> Result<Vec<(f64, f64)>> {
         let n = self.len();
         let nothing = vec![(f64::INFINITY, f64::NEG_INFINITY); self.n_features];
+        let of_block = |block: usize, feature: usize| {
+            let (mut least, mut greatest, mut sound) = (f64::INFINITY, f64::NEG_INFINITY, true);
+            for row in block * BLOCK..n.min((block + 1) * BLOCK) {
+                let value = self.at(row, feature);
+                sound &= value.is_finite();
+                if weights.is_none_or(|weights| 0 < weights[row]) {
+                    least = if value < least { value } else { least };
+                    greatest = if greatest < value { value } else { greatest };
+                }
+            }
+            sound.then_some((least, greatest))
+        };
         let blocks: Vec<Option<Vec<(f64, f64)>>> = (0..n.div_ceil(BLOCK))
             .into_par_iter()
             .map(|block| {
-                let rows = block * BLOCK..n.min((block + 1) * BLOCK);
-                let d = self.n_features;
-                let all = &self.all[rows.start * d..rows.end * d];
-                let mut ends = nothing.clone();
-                let mut sound = true;
-                if let (3, None, (points, [])) = (d, weights, all.as_chunks::<3>()) {
-                    // The usual case, in registers.
-                    let mut three = [(f64::INFINITY, f64::NEG_INFINITY); 3];
-                    for point in points {
-                        for (ends, &value) in three.iter_mut().zip(point) {
-                            sound &= value.is_finite();
-                            ends.0 = if value < ends.0 { value } else { ends.0 };
-                            ends.1 = if ends.1 < value { value } else { ends.1 };
-                        }
-                    }
-                    ends.copy_from_slice(&three);
-                    return sound.then_some(ends);
-                }
-                for (row, point) in rows.zip(all.chunks_exact(d.max(1))) {
-                    for (ends, &value) in ends.iter_mut().zip(point) {
-                        sound &= value.is_finite();
-                        if weights.is_none_or(|weights| 0 < weights[row]) {
-                            *ends = (ends.0.min(value), ends.1.max(value));
-                        }
-                    }
-                }
-                sound.then_some(ends)
+                let features = 0..self.n_features;
+                features.map(|feature| of_block(block, feature)).collect()
             })
             .collect();
         let mut all = nothing;
@@ -224,15 +222,18 @@ impl<'a> Coordinates<'a> {
 
     /// The first coordinate that is no finite number.
     fn bad_point(&self) -> Error {
-        let place = self
-            .all
-            .iter()
-            .position(|value| !value.is_finite())
-            .unwrap_or(0);
+        let d = self.n_features.max(1);
+        let at = |place: usize| self.at(place / d, place % d);
+        let place = (0..self.all.len()).find(|&place| !at(place).is_finite());
+        let place = place.unwrap_or(0);
         Error::BadPoint {
-            row: place / self.n_features.max(1),
-            column: place % self.n_features.max(1),
-            value: self.all.get(place).copied().unwrap_or(f64::NAN),
+            row: place / d,
+            column: place % d,
+            value: if self.all.is_empty() {
+                f64::NAN
+            } else {
+                at(place)
+            },
         }
     }
 }
