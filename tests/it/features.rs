@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use tiermill::Error;
 use tiermill::config::{Feature, FeatureConfig, Scale, Transform};
 use tiermill::features::{
-    Features, Fitted, fit, matrix, power, power_inverse, power_lambda, quantile, skewness,
+    Features, Fitted, fit, fit_transform, matrix, power, power_inverse, power_lambda, quantile,
+    skewness,
 };
 use tiermill::load::Customers;
 
@@ -523,6 +524,55 @@ proptest! {
         let (one, other) = (fit_one(&values, plain(Transform::None, scale)), fit_one(&larger, plain(Transform::None, scale)));
         for value in &values {
             prop_assert_eq!(one.apply(*value), other.apply(value * 64.0));
+        }
+    }
+}
+
+#[test]
+fn however_many_columns_there_are_each_is_as_if_alone() {
+    let customers = cdnow();
+    let all = [
+        (Feature::RecencyDays, Transform::None, Scale::Zscore, None),
+        (Feature::Frequency, Transform::Log1p, Scale::Robust, None),
+        (
+            Feature::Monetary,
+            Transform::YeoJohnson,
+            Scale::Minmax,
+            Some(0.01),
+        ),
+        (
+            Feature::TenureDays,
+            Transform::None,
+            Scale::Quantile,
+            Some(0.05),
+        ),
+        (Feature::Aov, Transform::Log1p, Scale::Zscore, None),
+    ];
+    let all = all.map(|(feature, transform, scale, winsorise)| FeatureConfig {
+        feature,
+        transform,
+        scale,
+        weight: 1.5,
+        winsorise,
+    });
+    // Three are laid out in another way than others.
+    for n in 1..=all.len() {
+        let (features, matrix) = fit_transform(&customers, &all[..n]).unwrap();
+        assert_eq!(features.columns.len(), n);
+        assert_eq!(matrix.dim(), (customers.len(), n));
+        assert_eq!(
+            tiermill::features::matrix(&customers, &features.columns).unwrap(),
+            matrix
+        );
+        for (index, fitted) in features.columns.iter().enumerate() {
+            let alone = fit(&customers, &all[index..=index]).unwrap().columns;
+            assert_eq!(std::slice::from_ref(fitted), alone);
+            let raw = tiermill::features::raw(&customers, fitted.name).unwrap();
+            for (row, &value) in raw.iter().enumerate() {
+                let expected = fitted.apply(value);
+                let found: f64 = matrix[[row, index]];
+                assert_eq!(found.to_bits(), expected.to_bits(), "{} {row}", fitted.name);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView2, Axis, array, concatenate};
+use ndarray::{Array2, ArrayView2, Axis, ShapeBuilder, Slice, array, concatenate};
 use polars::prelude::{
     Column, DataFrame, DataType, Int128Chunked, IntoColumn, ParquetReader, ParquetWriter, SerReader,
 };
@@ -269,6 +269,35 @@ fn threads_and_the_order_of_rows_change_nothing() {
     let order: Vec<usize> = (0..39_000).map(|row| row * 7 % 39_000).collect();
     let turned = sketch(points.select(Axis(0), &order).view()).unwrap();
     assert_eq!(turned.sketch, one.sketch);
+}
+
+#[test]
+fn a_matrix_is_sketched_alike_however_it_lies_in_memory() {
+    for n_features in [1, 2, 3, 4] {
+        let points = random_rows(20_000, n_features, 5);
+        let expected = sketch(points.view()).unwrap();
+        // Column after column, and every second column of a wider matrix.
+        let mut columns = Array2::zeros((20_000, n_features).f());
+        columns.assign(&points);
+        assert!(n_features == 1 || columns.as_slice().is_none());
+        let mut wider = Array2::zeros((20_000, 2 * n_features));
+        let every_second = Slice::new(0, None, 2);
+        wider.slice_axis_mut(Axis(1), every_second).assign(&points);
+        for other in [columns.view(), wider.slice_axis(Axis(1), every_second)] {
+            let found = sketch(other).unwrap();
+            assert_eq!(found.sketch, expected.sketch, "{n_features}");
+            assert_eq!(found.order.rows, expected.order.rows, "{n_features}");
+            assert_eq!(found.points, expected.points, "{n_features}");
+        }
+    }
+    let mut columns = Array2::zeros((3, 2).f());
+    columns[[1, 1]] = f64::NAN;
+    columns[[2, 0]] = f64::INFINITY;
+    let error = sketch(columns.view()).unwrap_err().to_string();
+    assert!(
+        error.contains("row 1 of the matrix has NaN in column 1"),
+        "{error}"
+    );
 }
 
 #[test]
