@@ -76,9 +76,12 @@ impl Placer {
                 place_nearest(rows, places, (clusters, margins));
             } else {
                 let found = clusters.iter_mut().zip(margins);
+                // Side by side, as where it was fitted: what is added up in another order has other last bits.
+                let mut point = Vec::with_capacity(rows.ncols());
                 for (row, (cluster, margin)) in rows.outer_iter().zip(found) {
-                    // Side by side, as where it was fitted: what is added up in another order has other last bits.
-                    (*cluster, *margin) = self.place(row.to_owned().view());
+                    point.clear();
+                    point.extend(row);
+                    (*cluster, *margin) = self.place(ArrayView1::from(&point));
                 }
             }
         });
