@@ -130,7 +130,7 @@ fn fit_columns(customers: &Customers, configs: &[FeatureConfig]) -> Result<(Feat
     if n < 2 {
         return Err(Error::TooFewCustomers { found: n });
     }
-    // Side by side: exponents and order statistics of a column are looked for on one core.
+    // Side by side: exponents of a column are looked for on one core.
     let steps = configs.par_iter().with_max_len(1).map(|config| {
         let raw = raw(customers, config.feature)?;
         Ok((Steps::fit(config, &raw), raw))

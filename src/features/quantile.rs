@@ -32,9 +32,11 @@ pub fn type7_of_groups(
     levels: &[f64],
 ) -> Vec<Vec<f64>> {
     const MOST_BITS: u32 = 16;
-    let bits = (n.max(1).ilog2() + 1).min(MOST_BITS);
-    let drawer = |row: usize| group(row) << bits | first_bits(value(row), bits);
     let pieces = rayon::current_num_threads().clamp(1, n.div_ceil(BLOCK).max(1));
+    // All drawers of all pieces together are about as many as there are values, at most.
+    let values = (n / (pieces * groups.max(1))).max(1);
+    let bits = (values.ilog2() + 1).min(MOST_BITS);
+    let drawer = |row: usize| group(row) << bits | first_bits(value(row), bits);
     let pieces: Vec<Range<usize>> = (0..pieces)
         .map(|piece| n * piece / pieces..n * (piece + 1) / pieces)
         .collect();

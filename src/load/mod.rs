@@ -120,14 +120,6 @@ impl Customers {
         from_fixed(self.revenue[row].into(), self.decimals)
     }
 
-    /// Total amount of some customers, exact until the last division.
-    pub fn revenue_of_rows(&self, rows: &[u32]) -> f64 {
-        let total = rows
-            .iter()
-            .map(|&row| i128::from(self.revenue[row as usize]));
-        from_fixed(total.sum(), self.decimals)
-    }
-
     /// Total amount of all customers, exact until the last division.
     pub fn total_revenue(&self) -> f64 {
         from_fixed(

@@ -255,7 +255,7 @@ impl<'a> Rows<'a> {
             own.copy_from_slice(&run.rows);
             let begins = (begin..)
                 .zip(run.apart)
-                .filter(|&(_, apart)| up * d < apart.into());
+                .filter(|&(_, apart)| apart == FIRST || up * d < apart.into());
             let begins = begins.map(|(at, _)| u32::try_from(at).unwrap_or(u32::MAX));
             begins.collect::<Vec<u32>>()
         });

@@ -1,7 +1,7 @@
 //! Keys of cells, and how millions of them are sorted.
 //!
 //! In: blocks of rows with their keys. Out: runs that ascend, one after the other.
-//! Invariant: the order is that of key and row, whatever the number of threads.
+//! Invariant: the order is that of the keys, and of the rows of one key as `settle` leaves them, whatever the number of threads.
 
 use std::ops::Range;
 
@@ -155,7 +155,7 @@ pub(super) fn sorted<K: Keyed>(
         Parted::new(&keys(rows), &firsts)
     });
     let parted: Vec<Parted<K>> = parted.collect();
-    // Only a few runs are in memory with their keys at a time, in rooms that are used again.
+    // Runs are put together in rooms that are used again, and keep no keys.
     let run = |[items, room]: &mut [Vec<(K, u32)>; 2], run: usize| {
         items.clear();
         for block in &parted {
